@@ -1,0 +1,6 @@
+"""Eager mode: the interpreter that computes each op when it is reached and remembers it on a tape."""
+
+from eager.interpreter import Eager
+from eager.tensor import Tensor
+
+__all__ = ["Eager", "Tensor"]

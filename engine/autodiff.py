@@ -1,0 +1,181 @@
+"""The reverse pass, once, for both modes: it walks records and applies gradient rules written in ops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from engine import dispatch, origin, tree
+from engine.errors import GradientError, InternalError, ShapeError
+from engine.handle import Handle
+from engine.ops.arithmetic import add
+from engine.ops.create import full
+from engine.ops.reduce import sum_to
+from engine.record import Record
+from engine.spec import same_shape
+
+
+def reachable(roots: Sequence[Record]) -> list[Record]:
+    """Every tracked record the roots depend on, the roots included, newest first."""
+    seen = {r for r in roots if r.tracked}
+    stack = list(seen)
+    while stack:
+        for parent in stack.pop().args:
+            if type(parent) is Record and parent.tracked and parent not in seen:
+                seen.add(parent)
+                stack.append(parent)
+    return sorted(seen, key=lambda r: r.serial, reverse=True)
+
+
+def reverse(
+    roots: Sequence[Record], seeds: Sequence[Any], targets: set[Record] | None = None
+) -> dict[Record, Any]:
+    """Cotangents of the targets (None: of every leaf) given those of the roots.
+
+    Runs in the current interpreter, so its gradient ops are themselves recorded where that interpreter records.
+    """
+    interpreter = dispatch.current()
+    order = reachable(roots)
+    if targets is not None:
+        needed: set[Record] = set()
+        for record in reversed(order):
+            if record in targets or any(type(p) is Record and p in needed for p in record.args):
+                needed.add(record)
+        order = [r for r in order if r in needed]
+    else:
+        needed = set(order)
+    grads: dict[Record, Any] = {}
+    for root, seed in zip(roots, seeds, strict=True):
+        grads[root] = add(grads[root], seed) if root in grads else seed
+    outer = origin.inherited()
+    try:
+        for record in order:
+            keep = record in targets if targets is not None else not record.args
+            g = grads.get(record) if keep else grads.pop(record, None)
+            if g is None or not record.args:
+                continue
+            origin.set_inherited(origin.noted(f"backward of {record.op.name}", record.origin))
+            _propagate(record, g, grads, needed, interpreter)
+    finally:
+        origin.set_inherited(outer)
+    return grads
+
+
+def _propagate(record: Record, g: Any, grads: dict[Record, Any], needed: set[Record], interpreter: Any) -> None:
+    op = record.op
+    y = interpreter.handle(record)
+    args = [interpreter.handle(a) for a in record.args]
+    rules = op.vjp
+    together = rules[0](g, y, *args, **record.attrs) if op.vjp_together else None
+    for i, parent in enumerate(record.args):
+        if type(parent) is not Record or parent not in needed:
+            continue
+        if together is not None:
+            part = together[i]
+        else:
+            rule = rules[i] if i < len(rules) else None
+            part = rule(g, y, *args, **record.attrs) if rule is not None else None
+        if part is None:
+            continue
+        if not same_shape(part.shape, parent.shape):
+            part = sum_to(part, parent.shape)
+        if part.dtype != parent.dtype:
+            raise InternalError(f"the gradient of {op.name} is {part.dtype}, its operand {parent.dtype}")
+        held = grads.get(parent)
+        grads[parent] = part if held is None else add(held, part)
+
+
+def _seed(y: Any, gradient: Any) -> Any:
+    if gradient is None:
+        if any(n != 1 for n in y.shape):
+            raise GradientError(
+                "backward() without a gradient needs a result of one element",
+                op="backward",
+                operands=(y,),
+                fix="reduce it first, y.sum() or y.mean(), or pass gradient=",
+            )
+        return full(y.shape, 1.0, dtype=y.dtype)
+    gradient = gradient if isinstance(gradient, Handle) else dispatch.current().asarray(gradient, y.dtype)
+    if not same_shape(gradient.shape, y.shape):
+        raise ShapeError("the gradient must have the shape of the result", op="backward", operands=(y, gradient))
+    return gradient
+
+
+def backward(y: Any, gradient: Any = None, *, create_graph: bool = False) -> None:
+    """Accumulate the gradient of ``y`` into ``.grad`` of every leaf it depends on.
+
+    ``gradient``: cotangent of y's shape; may be left out where y has one element. ``create_graph``: record the
+    gradients themselves, so that they can be differentiated again. Raises GradientError where y depends on no leaf.
+    """
+    interpreter = dispatch.current()
+    record = interpreter.record(y)
+    if record is None:
+        raise GradientError(
+            "this value depends on nothing that gradients are taken of",
+            op="backward",
+            operands=(y,),
+            fix="make it from a Parameter or a tensor with requires_grad=True, outside no_grad()",
+        )
+    with dispatch.interpret(interpreter.with_grad(create_graph)):
+        seed = _seed(y, gradient)
+        for leaf, grad in reverse([record], [seed]).items():
+            owner = interpreter.owner(leaf)
+            if owner is not None:
+                held = interpreter.get_grad(owner)
+                interpreter.set_grad(owner, grad if held is None else add(held, grad))
+
+
+def grad(function: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callable[..., Any]:
+    """A function returning the gradient of a scalar-valued ``function`` with respect to chosen arguments.
+
+    An argument may be an array or a nested list, tuple or dict of arrays; its gradient has the same structure.
+    ``argnums``: one position, or a tuple of them (the result is then a tuple). Nests to any order.
+    """
+    both = value_and_grad(function, argnums)
+
+    def gradient(*args: Any, **kwargs: Any) -> Any:
+        return both(*args, **kwargs)[1]
+
+    return gradient
+
+
+def value_and_grad(
+    function: Callable[..., Any], argnums: int | tuple[int, ...] = 0, *, has_aux: bool = False
+) -> Callable[..., Any]:
+    """Like ``grad``, returning ``(value, gradient)``; with ``has_aux`` the function returns ``(value, aux)``.
+
+    Raises GradientError where the value does not have one element.
+    """
+    positions = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+
+    def run(*args: Any, **kwargs: Any) -> Any:
+        interpreter = dispatch.current()
+        recording = interpreter.with_grad(True)
+        parts = [args[i] for i in positions]
+        given = [a if isinstance(a, Handle) else interpreter.asarray(a, None) for a in tree.leaves(parts)]
+        with dispatch.interpret(recording):
+            marked = [recording.leaf(a) for a in given]
+            chosen = tree.rebuild(parts, marked)
+            call = list(args)
+            for i, part in zip(positions, chosen, strict=True):
+                call[i] = part
+            result = function(*call, **kwargs)
+            value, aux = result if has_aux else (result, None)
+            root = recording.record(value)
+            records = [recording.record(m) for m in marked]
+        # The gradient is itself recorded where something else is being differentiated: an outer grad, a parameter.
+        roots = [root] if root is not None else []
+        outer = any(not r.parents and r not in records for r in reachable(roots))
+        with dispatch.interpret(interpreter.with_grad(interpreter.grad_enabled and outer)):
+            grads = reverse(roots, [_seed(value, None) for _ in roots], {r for r in records if r})
+            found = [
+                grads[r] if r in grads else full(m.shape, 0.0, dtype=m.dtype)
+                for r, m in zip(records, marked, strict=True)
+            ]
+        if not outer:
+            value = interpreter.detach(value)
+        gradient = tree.rebuild(parts, found)
+        gradient = gradient[0] if isinstance(argnums, int) else tuple(gradient)
+        return ((value, aux), gradient) if has_aux else (value, gradient)
+
+    return run

@@ -1,0 +1,132 @@
+"""One class per user mistake; each error is a sentence with an address."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from engine import origin as _origin
+from engine.spec import Spec, show_shape
+
+
+class TapegraphError(Exception):
+    """A mistake in a program, told with op, operands, the user's line and the likely fix.
+
+    ``op``: name of the op. ``operands``: (name or None, Spec) of each array operand. ``origin``: the user's frames.
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        op: str | None = None,
+        operands: Sequence[Any] = (),
+        fix: str = "",
+        origin: _origin.Origin | None = None,
+    ) -> None:
+        self.problem = problem
+        self.op = op
+        self.specs = tuple(_spec_of(x) for x in operands)
+        self.names = tuple(getattr(x, "name", None) for x in operands)
+        self.fix = fix
+        self.origin = _origin.capture(skip=2) if origin is None else origin
+        super().__init__(problem)
+
+    @property
+    def place(self) -> _origin.Place | None:
+        """Where the guilty expression stands, resolved; None where no user frame was found."""
+        frames = _origin.user_frames(self.origin)
+        return _origin.resolve(frames[0]) if frames else None
+
+    def __str__(self) -> str:
+        lines = [f"{self.op}: {self.problem}" if self.op else self.problem]
+        place = self.place
+        written = _origin.operands(place, len(self.specs)) if place and self.specs else None
+        for number, spec in enumerate(self.specs):
+            name = self.names[number] or (written[number] if written else f"operand {number}")
+            lines.append(f"  {name}: {spec}")
+        if self.origin:
+            lines.append(_origin.show(self.origin))
+        if self.fix:
+            lines.append(f"  fix: {self.fix}")
+        return "\n".join(lines)
+
+
+def _spec_of(x: Any) -> str:
+    if hasattr(x, "shape") and hasattr(x, "dtype"):
+        return repr(Spec(tuple(x.shape), x.dtype))
+    return f"{type(x).__name__} {x!r}"
+
+
+class ShapeError(TapegraphError, ValueError):
+    """Operands whose shapes do not fit the op."""
+
+
+class DTypeError(TapegraphError, TypeError):
+    """Operands whose dtypes the op does not take, or that have no common dtype."""
+
+
+class ArgumentError(TapegraphError, ValueError):
+    """An argument that is not a size, axis or option the op knows."""
+
+
+class AxisError(ArgumentError, IndexError):
+    """An axis outside the rank of its operand."""
+
+
+class IndexRangeError(TapegraphError, IndexError):
+    """An index outside its axis."""
+
+
+class IntegerDivisionError(TapegraphError, ZeroDivisionError):
+    """An integer divided by zero."""
+
+
+class NonFiniteError(TapegraphError, FloatingPointError):
+    """A NaN or an infinity was born where the program asked to be told."""
+
+
+class SymbolError(TapegraphError, TypeError):
+    """A symbol used where a value is needed, or outside its graph."""
+
+
+class GradientError(TapegraphError, RuntimeError):
+    """A gradient that cannot be taken."""
+
+
+class FeedError(TapegraphError, ValueError):
+    """A compiled function called with the wrong inputs."""
+
+
+class UnsupportedError(TapegraphError, NotImplementedError):
+    """Something an op cannot do in this mode, with the way out."""
+
+
+class InternalError(TapegraphError):
+    """A broken invariant of the engine: a bug of ours, not of the user's."""
+
+
+class Trap(Exception):
+    """A kernel's report of a mistake in its data: a status (see ``lowering.STATUS``), in both modes the same."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+_TRAPPED: dict[int, tuple[type[TapegraphError], str, str]] = {
+    1: (IntegerDivisionError, "an integer is divided by zero", "guard the divisor, or divide as floats"),
+    2: (IndexRangeError, "an index is out of range", "indices must lie in [-n, n) along their axis"),
+    3: (ArgumentError, "an integer is raised to a negative power", "cast the base to a float dtype"),
+}
+
+
+def trapped(status: int, op: str, operands: Sequence[Any], origin: _origin.Origin, detail: str = "") -> TapegraphError:
+    """The error that a kernel's status means, addressed to the user's line."""
+    kind, problem, fix = _TRAPPED[status]
+    return kind(f"{problem}{detail}", op=op, operands=operands, fix=fix, origin=origin)
+
+
+def shapes_text(*shapes: Any) -> str:
+    """Shapes joined for a sentence: ``(2, 3) and (4,)``."""
+    return " and ".join(show_shape(tuple(s)) for s in shapes)

@@ -1,0 +1,139 @@
+"""Handle: what a program holds, an immutable value or a symbol of one, with operators that go through dispatch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from engine import dispatch
+from engine.errors import UnsupportedError
+from engine.record import NO_ATTRS
+from engine.spec import Dim, DType, Shape, Size, product
+
+
+def is_scalar(x: Any) -> bool:
+    """Whether ``x`` is a weak scalar: a Python bool, int or float, or a named size."""
+    return type(x) in (float, int, bool) or isinstance(x, Dim)
+
+
+class Handle:
+    """A value of the program in either mode. Values are immutable: ``x[i] = v`` rebinds the handle to a new one."""
+
+    __slots__ = ("__weakref__",)
+    __array_ufunc__ = None  # NumPy arrays on the left give way to our reflected operators
+    __hash__ = object.__hash__
+
+    @property
+    def shape(self) -> Shape:
+        raise NotImplementedError
+
+    @property
+    def dtype(self) -> DType:
+        raise NotImplementedError
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> Size:
+        """The number of elements."""
+        return product(self.shape)
+
+    def _rebind(self, new: Any) -> None:
+        """Make this handle stand for another value."""
+        raise NotImplementedError
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of a 0-d array")
+        return int(self.shape[0])
+
+    def __iter__(self) -> Iterator[Any]:
+        if not self.shape:
+            raise TypeError("iteration over a 0-d array")
+        return (self[i] for i in range(int(self.shape[0])))
+
+    def __getitem__(self, index: Any) -> Any:
+        return _INDEXING["get"](self, index)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self._rebind(_INDEXING["set"](self, index, value))
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients flow back through this value."""
+        return dispatch.current().record(self) is not None
+
+    @property
+    def grad(self) -> Any:
+        """The gradient accumulated by ``backward``, or None."""
+        return dispatch.current().get_grad(self)
+
+    @grad.setter
+    def grad(self, value: Any) -> None:
+        dispatch.current().set_grad(self, value)
+
+    def backward(self, gradient: Any = None) -> None:
+        """Accumulate d(self)/d(leaf) into ``.grad`` of every leaf; ``gradient`` is needed unless self has one element."""
+        from engine.autodiff import backward
+
+        backward(self, gradient)
+
+    def detach(self) -> Any:
+        """The same value, through which no gradient flows."""
+        return dispatch.current().detach(self)
+
+
+_INDEXING: dict[str, Callable[..., Any]] = {}
+
+
+def install_operators(operators: dict[str, tuple[Any, bool]], unary: dict[str, Any]) -> None:
+    """Generate the operators of Handle from ops: name -> (op, whether the reflected form exists)."""
+    for name, (op, reflected) in operators.items():
+        setattr(Handle, f"__{name}__", _binary(op, name))
+        if reflected:
+            setattr(Handle, f"__r{name}__", _reflected(op, name))
+    for name, op in unary.items():
+        setattr(Handle, f"__{name}__", _unary(op, name))
+
+
+def install_methods(methods: dict[str, Callable[..., Any]], indexing: dict[str, Callable[..., Any]]) -> None:
+    """Give Handle the public functions of these names as methods, and its indexing."""
+    for name, function in methods.items():
+        setattr(Handle, name, function)
+    _INDEXING.update(indexing)
+
+
+def _binary(op: Any, name: str) -> Callable[[Any, Any], Any]:
+    def operator(self: Any, other: Any) -> Any:
+        return dispatch.current().apply(op, (self, other), NO_ATTRS)
+
+    operator.__name__ = operator.__qualname__ = f"__{name}__"
+    return operator
+
+
+def _reflected(op: Any, name: str) -> Callable[[Any, Any], Any]:
+    def operator(self: Any, other: Any) -> Any:
+        return dispatch.current().apply(op, (other, self), NO_ATTRS)
+
+    operator.__name__ = operator.__qualname__ = f"__r{name}__"
+    return operator
+
+
+def _unary(op: Any, name: str) -> Callable[[Any], Any]:
+    def operator(self: Any) -> Any:
+        return dispatch.current().apply(op, (self,), NO_ATTRS)
+
+    operator.__name__ = operator.__qualname__ = f"__{name}__"
+    return operator
+
+
+def refuse_rebind(handle: Any, op: str) -> None:
+    """The error of changing an outside value from inside a trace."""
+    raise UnsupportedError(
+        "an array made outside the traced function cannot be changed inside it",
+        op=op,
+        operands=(handle,),
+        fix="pass it as an argument, or keep it in a tg.State",
+    )

@@ -1,0 +1,102 @@
+"""How an op becomes native code, as plain data: the compiler reads these, the op library writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from engine.spec import Shape, Size, Spec
+
+
+@dataclass(frozen=True)
+class Scalar:
+    """One element of the result from one element of each operand.
+
+    ``template``: a Python expression; ``{0}``, ``{1}`` stand for operands, ``{name}`` for an attribute's value,
+    ``{dtype}`` for the result dtype and ``{i}`` for the index along attribute ``axis``.
+    ``expensive``: computing it twice costs more than storing it. ``traps``: an expression that is true where the
+    operands are a mistake, for integers only; the kernel then returns ``trap_status``. ``integer``: another template
+    for integers.
+    """
+
+    template: str
+    expensive: bool = False
+    traps: str | None = None
+    trap_status: int = 1
+    integer: str | None = None
+
+
+@dataclass(frozen=True)
+class Fold:
+    """A reduction: ``start`` then ``step`` (``{acc}``, ``{x}``) over the elements, in any order."""
+
+    start: str
+    step: str
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the elements of a value lie in its base buffer: offset and strides, counted in elements."""
+
+    offset: Size
+    strides: tuple[Size, ...]
+
+
+@dataclass(frozen=True)
+class View:
+    """The same elements laid out another way, or None where they must be copied.
+
+    ``layout(layout of operand, shape of operand, shape of result, attrs)``.
+    """
+
+    layout: Callable[[Layout, Shape, Shape, dict[str, Any]], Layout | None]
+
+
+@dataclass(frozen=True)
+class Assemble:
+    """Operands copied, in order, each into a part of the result.
+
+    ``parts(specs of operands, result spec, attrs)`` gives (operand number, layout of its part in the result).
+    """
+
+    parts: Callable[[Sequence[Spec], Spec, dict[str, Any]], list[tuple[int, Layout]]]
+
+
+@dataclass(frozen=True)
+class Loop:
+    """A plain Python loop over flat contiguous arrays.
+
+    ``text(specs, result spec, attrs)`` gives the source of ``def kernel(a0, .., o, n0, ..)`` and the integer sizes
+    that follow the arrays. ``reuses``: the operand whose content the result buffer already holds on entry (it is
+    then left out of the kernel's parameters; the planner copies it, or hands its buffer over where nobody else
+    needs it).
+    """
+
+    text: Callable[[Sequence[Spec], Spec, dict[str, Any]], tuple[str, list[Size]]]
+    reuses: int | None = None
+
+
+@dataclass(frozen=True)
+class Product:
+    """A (batched) matrix product, done by the BLAS."""
+
+
+Lowering = Scalar | Fold | View | Assemble | Loop | Product
+
+# Statuses a kernel may return besides 0.
+STATUS = {
+    1: "integer division by zero",
+    2: "index out of range",
+    3: "integer to a negative integer power",
+}
+
+
+def contiguous(shape: Shape) -> Layout:
+    """The row-major layout of a value that has its buffer to itself."""
+    strides: list[Size] = []
+    step: Size = 1
+    for n in reversed(shape):
+        strides.append(step)
+        step = step * n
+    return Layout(0, tuple(reversed(strides)))

@@ -1,0 +1,393 @@
+"""Op, the one record that holds all that is known of an operation, and the makers that fill it in."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Any
+
+import numpy as np
+
+from engine import dispatch, dtypes
+from engine.errors import ArgumentError, AxisError, DTypeError, ShapeError
+from engine.handle import Handle, is_scalar
+from engine.lowering import Fold, Lowering, Scalar
+from engine.record import NO_ATTRS
+from engine.spec import Dim, DType, Incompatible, Shape, Size, Spec, broadcast
+
+
+class Trait(Enum):
+    """What generic code may assume of an op; rules and passes match on these, not on names."""
+
+    COMMUTATIVE = auto()
+    ELEMENTWISE = auto()
+    REDUCTION = auto()
+    VIEW = auto()
+    RANDOM = auto()  # reads bits from a key and a counter: still a pure function of its operands
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Arguments for a generated test: arrays and scalars, attributes of the public function."""
+
+    args: tuple[Any, ...]
+    attrs: dict[str, Any] = field(default_factory=dict)
+    error: type[Exception] | None = None
+
+
+Rule = Callable[..., Any]
+Infer = Callable[..., Spec]
+Samples = Callable[[np.random.Generator, DType], Iterable[Sample]]
+
+
+class Op:
+    """An operation. Calling it applies it in the current mode.
+
+    kernel    the meaning: NumPy arrays (and Python scalars) to a NumPy array
+    infer     specs of the operands (and attrs) to the spec of the result
+    vjp       for each operand None or ``rule(g, y, *operands, **attrs)``, written in ops (or one rule for all)
+    lower     how the compiler makes native code of it; None means it calls back into the kernel
+    accepts   the dtypes its promoted operands may have; ``floating`` casts integers to the default float first
+    casts     which operands take part in promotion
+    keeps     what its gradient rules look at: "x" operands, "y" the result, "xy", or ""
+    order     precedence in the termination proof of rewriting: rules go from greater to smaller
+    domain    an interval for each operand from which tests may sample, where gradients are smooth
+    """
+
+    def __init__(
+        self,
+        name: str,
+        kernel: Callable[..., Any],
+        infer: Infer,
+        *,
+        vjp: Sequence[Rule | None] | Rule = (),
+        lower: Lowering | None = None,
+        onnx: str | None = None,
+        accepts: frozenset[DType] = dtypes.COMPUTED,
+        floating: bool = False,
+        casts: slice | None = slice(None),
+        keeps: str = "x",
+        order: int = 10,
+        domain: tuple[tuple[float, float], ...] = (),
+        traits: Iterable[Trait] = (),
+        samples: Samples | None = None,
+        errors: Samples | None = None,
+        doc: str = "",
+    ) -> None:
+        self.name = name
+        self.kernel = kernel
+        self.infer = infer
+        # One rule for each operand, or (for a variable number of them) one rule that returns all gradients.
+        self.vjp_together = callable(vjp)
+        self.vjp: tuple[Rule | None, ...] = (vjp,) if callable(vjp) else tuple(vjp)
+        self.lower = lower
+        self.onnx = onnx
+        self.accepts = accepts
+        self.floating = floating
+        self.casts = casts
+        self.keeps_x = "x" in keeps
+        self.keeps_y = "y" in keeps
+        self.order = order
+        self.domain = domain
+        self.traits = frozenset(traits)
+        self.samples = samples
+        self.errors = errors
+        self.public: Callable[..., Any] = self
+        self.__name__ = name
+        self.__doc__ = doc
+        if name in OPS:
+            raise ValueError(f"an op named {name} exists already")
+        OPS[name] = self
+
+    def __call__(self, *args: Any, **attrs: Any) -> Any:
+        return dispatch.current().apply(self, args, attrs)
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}>"
+
+    def prepare(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The operands as handles and weak scalars of one dtype, with the casts written as ops of their own."""
+        interpreter = dispatch.current()
+        ready = [
+            a if isinstance(a, Handle) or is_scalar(a) else interpreter.asarray(a, None) for a in args
+        ]
+        if self.casts is None:
+            return tuple(ready)
+        chosen = range(*self.casts.indices(len(ready)))
+        arrays = [ready[i] for i in chosen if isinstance(ready[i], Handle)]
+        ranks = [dtypes.scalar_rank(ready[i]) for i in chosen if not isinstance(ready[i], Handle)]
+        if arrays:
+            target = dtypes.promote(*(a.dtype for a in arrays))
+            if target is None:
+                raise DTypeError(
+                    "uint64 and signed integers have no common integer dtype",
+                    op=self.name,
+                    operands=args,
+                    fix="cast one of them with astype",
+                )
+            for rank in ranks:
+                target = dtypes.with_scalar(target, rank)
+        else:
+            target = max((dtypes.default_dtype(ready[i]) for i in chosen), key=dtypes.kind_rank)
+        if self.floating and dtypes.kind_rank(target) < 2:
+            target = dtypes.DEFAULT_FLOAT
+        if target not in self.accepts:
+            self._refuse(target, args)
+        for i in chosen:
+            a = ready[i]
+            if isinstance(a, Handle):
+                if a.dtype != target:
+                    ready[i] = CAST(a, dtype=target)
+            else:
+                ready[i] = _weak(a, target, self, args)
+        if not any(isinstance(a, Handle) for a in ready):
+            ready[chosen[0]] = interpreter.asarray(ready[chosen[0]], target)
+        return tuple(ready)
+
+    def _refuse(self, dtype: DType, args: tuple[Any, ...]) -> None:
+        names = ", ".join(sorted(d.name for d in self.accepts))
+        fix = (
+            "cast with x.astype('float32') first"
+            if dtype == dtypes.float16
+            else "use logical_and, logical_or or where, or cast with astype"
+            if dtype == dtypes.bool_
+            else "cast with astype"
+        )
+        raise DTypeError(f"takes {names}, not {dtype.name}", op=self.name, operands=args, fix=fix)
+
+    def spec(self, args: Sequence[Any], attrs: dict[str, Any]) -> Spec:
+        """The spec of the result; raises the error of the user's mistake, at the user's line."""
+        try:
+            return self.infer(*args, **attrs)
+        except Incompatible as mistake:
+            raise ShapeError(
+                f"shapes {' and '.join(_shape_text(a) for a in args)} do not fit: {mistake}",
+                op=self.name,
+                operands=args,
+                fix=_shape_fix(args),
+            ) from None
+
+
+OPS: dict[str, Op] = {}
+CAST: Any = None  # the astype op; set where it is defined, because promotion needs it
+
+
+def _weak(value: Any, target: DType, op: Op, args: tuple[Any, ...]) -> Any:
+    """A Python scalar in the kind of ``target``; a named size becomes an array of its value."""
+    if isinstance(value, Dim):
+        return dispatch.current().asarray(value, target)
+    if target.kind == "f":
+        return float(value)
+    if target.kind == "b":
+        return bool(value)
+    limits = np.iinfo(target)
+    if not limits.min <= value <= limits.max:
+        raise DTypeError(
+            f"the number {value} does not fit into {target.name}",
+            op=op.name,
+            operands=args,
+            fix="cast the array to a wider dtype with astype",
+        )
+    return int(value)
+
+
+def _shape_text(a: Any) -> str:
+    from engine.spec import show_shape
+
+    return show_shape(a.shape) if hasattr(a, "shape") else repr(a)
+
+
+def _shape_fix(args: Sequence[Any]) -> str:
+    shapes = [a.shape for a in args if hasattr(a, "shape")]
+    if len(shapes) == 2 and {len(shapes[0]), len(shapes[1])} == {1, 2}:
+        short, long = sorted(shapes, key=len)
+        if short[0] is long[0] or (isinstance(short[0], int) and short[0] == long[0]):
+            return "to align it with axis 0, give the vector a second axis: expand_dims(v, axis=1)"
+    return "shapes are compared from the last axis; each pair of sizes must be equal or one of them 1"
+
+
+def dtype_of(a: Any, like: DType | None = None) -> DType:
+    """The dtype of an operand; a weak scalar takes that of the arrays beside it."""
+    if hasattr(a, "dtype"):
+        found: DType = a.dtype
+        return found
+    return like if like is not None else dtypes.default_dtype(a)
+
+
+def shape_of(a: Any) -> Shape:
+    """The shape of an operand; a scalar has none."""
+    return a.shape if hasattr(a, "shape") else ()
+
+
+_results: dict[tuple[Any, ...], DType] = {}
+
+
+def probe(kernel: Callable[..., Any], *operand_dtypes: DType, **attrs: Any) -> DType:
+    """The dtype NumPy gives the result, found by running the kernel once on one-element arrays."""
+    key = (kernel, operand_dtypes, tuple(sorted(attrs.items())))
+    found = _results.get(key)
+    if found is None:
+        with np.errstate(all="ignore"):
+            out = kernel(*(np.ones((1,), d) for d in operand_dtypes), **attrs)
+        found = _results[key] = np.asarray(out).dtype
+    return found
+
+
+# ------------------------------------------------------------------------------------------------ makers
+
+
+def elementwise(
+    kernel: Callable[..., Any],
+    arity: int,
+    *,
+    name: str | None = None,
+    lower: str | Scalar,
+    expensive: bool = False,
+    traits: Iterable[Trait] = (),
+    doc: str = "",
+    **rest: Any,
+) -> Op:
+    """An op on matching elements: shapes broadcast, the dtype is what NumPy's kernel gives."""
+
+    def infer(*args: Any) -> Spec:
+        like = next(a.dtype for a in args[op.casts or slice(0)] if hasattr(a, "dtype"))
+        # Only operands outside the promotion (the condition of ``where``) keep a dtype of their own.
+        operand_dtypes = [dtype_of(a, like) for a in args]
+        return Spec(broadcast(*(shape_of(a) for a in args)), probe(kernel, *operand_dtypes))
+
+    op = Op(
+        name or kernel.__name__,
+        kernel,
+        infer,
+        lower=Scalar(lower, expensive) if isinstance(lower, str) else lower,
+        traits=(Trait.ELEMENTWISE, *traits),
+        doc=doc,
+        **rest,
+    )
+    op.__dict__["arity"] = arity
+    op.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [inspect.Parameter(n, inspect.Parameter.POSITIONAL_ONLY) for n in ("x1", "x2", "x3")[:arity]]
+        if arity > 1
+        else [inspect.Parameter("x", inspect.Parameter.POSITIONAL_ONLY)]
+    )
+    return op
+
+
+def reduction(
+    name: str, ufunc_reduce: Callable[..., Any], lower: Fold | None, *, doc: str, **rest: Any
+) -> Op:
+    """An op that folds axes; the result keeps them with size 1 (the public function squeezes them)."""
+
+    def kernel(x: Any, axis: tuple[int, ...]) -> Any:
+        return ufunc_reduce(x, axis=axis, keepdims=True)
+
+    def infer(x: Any, axis: tuple[int, ...]) -> Spec:
+        shape = tuple(1 if i in axis else n for i, n in enumerate(x.shape))
+        return Spec(shape, probe(kernel, x.dtype, axis=(0,)))
+
+    return Op(name, kernel, infer, lower=lower, traits=(Trait.REDUCTION,), doc=doc, **rest)
+
+
+@dataclass(frozen=True)
+class Composite:
+    """A public function over ops, with the samples its generated tests use."""
+
+    name: str
+    function: Callable[..., Any]
+    samples: Samples | None
+    errors: Samples | None
+    onnx: str | None
+    accepts: frozenset[DType]
+    smooth: bool
+
+
+COMPOSITES: dict[str, Composite] = {}
+
+
+def composite(
+    *,
+    samples: Samples | None = None,
+    errors: Samples | None = None,
+    onnx: str | None = None,
+    accepts: frozenset[DType] = dtypes.FLOATS,
+    smooth: bool = True,
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register a function over ops in the op table; autodiff, both modes and the compiler come for free."""
+
+    def register(function: Callable[..., Any]) -> Callable[..., Any]:
+        name = function.__name__
+        if name in COMPOSITES:
+            raise ValueError(f"a composite named {name} exists already")
+        COMPOSITES[name] = Composite(name, function, samples, errors, onnx, accepts, smooth)
+        return function
+
+    return register
+
+
+def publish(op: Op) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Make a function the public face of a primitive op: it normalises arguments and applies the op."""
+
+    def register(function: Callable[..., Any]) -> Callable[..., Any]:
+        op.public = function
+        if not function.__doc__:
+            function.__doc__ = op.__doc__
+        return function
+
+    return register
+
+
+# ------------------------------------------------------------------------------------------------ arguments
+
+
+def as_handle(x: Any) -> Any:
+    """``x`` as a handle of the current mode."""
+    return x if isinstance(x, Handle) else dispatch.current().asarray(x, None)
+
+
+def apply(op: Op, *args: Any, **attrs: Any) -> Any:
+    """Apply a primitive whose arguments are already normalised."""
+    return dispatch.current().apply(op, args, attrs or NO_ATTRS)
+
+
+def normal_axis(axis: Any, rank: int, op: str, operand: Any = None) -> int:
+    """A non-negative axis; raises AxisError outside ``[-rank, rank)``."""
+    try:
+        number = axis.__index__()
+    except AttributeError:
+        raise ArgumentError(f"axis must be an int, not {axis!r}", op=op) from None
+    if not -rank <= number < rank:
+        raise AxisError(
+            f"axis {number} is outside an array of {rank} dimension{'s' * (rank != 1)}",
+            op=op,
+            operands=() if operand is None else (operand,),
+            fix=f"use an axis from {-rank} to {rank - 1}" if rank else "a 0-d array has no axes",
+        )
+    return int(number) % rank
+
+
+def normal_axes(axis: Any, rank: int, op: str, operand: Any = None) -> tuple[int, ...]:
+    """A sorted tuple of non-negative axes; None means all of them."""
+    if axis is None:
+        return tuple(range(rank))
+    listed = axis if isinstance(axis, tuple | list) else (axis,)
+    axes = sorted(normal_axis(a, rank, op, operand) for a in listed)
+    if len(set(axes)) != len(axes):
+        raise ArgumentError(f"axis {axis} names an axis twice", op=op)
+    return tuple(axes)
+
+
+def normal_shape(shape: Any, op: str) -> Shape:
+    """A tuple of sizes from an int, a dim or a sequence of them."""
+    if isinstance(shape, int | np.integer | Dim):
+        shape = (shape,)
+    sizes: list[Size] = []
+    for n in shape:
+        if isinstance(n, Dim):
+            sizes.append(n)
+        elif hasattr(n, "__index__"):
+            sizes.append(int(n))
+        else:
+            raise ArgumentError(f"a size must be an int, not {n!r}", op=op)
+    return tuple(sizes)

@@ -1,0 +1,314 @@
+"""Arithmetic on matching elements: the binary and ternary ops, and the unary ones that need no transcendental."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from engine import dtypes
+from engine import op as _op
+from engine.errors import Trap
+from engine.handle import is_scalar
+from engine.lowering import Scalar
+from engine.op import Op, Trait, as_handle, elementwise, publish
+from engine.ops.compare import equal, greater, greater_equal, less, less_equal, logical_and, where
+from engine.ops.dtype import astype
+
+NUMERIC = dtypes.NUMERIC
+FLOATS = dtypes.FLOATS
+
+
+def _integers_nonzero(divisor: Any) -> None:
+    if np.asarray(divisor).dtype.kind in "iu" and not np.all(divisor):
+        raise Trap(1)
+
+
+def _floor_divide(x1: Any, x2: Any) -> Any:
+    _integers_nonzero(x2)
+    return np.floor_divide(x1, x2)
+
+
+def _remainder(x1: Any, x2: Any) -> Any:
+    _integers_nonzero(x2)
+    return np.remainder(x1, x2)
+
+
+def _pow(x1: Any, x2: Any) -> Any:
+    if np.asarray(x2).dtype.kind == "i" and np.any(np.asarray(x2) < 0):
+        raise Trap(3)
+    return np.power(x1, x2)
+
+
+add = elementwise(
+    np.add,
+    2,
+    lower="{0} + {1}",
+    accepts=NUMERIC,
+    keeps="",
+    onnx="Add",
+    order=20,
+    traits=[Trait.COMMUTATIVE],
+    vjp=(lambda g, y, a, b: g, lambda g, y, a, b: g),
+    doc="Sum of two arrays, element by element (Array API).",
+)
+negative = elementwise(
+    np.negative,
+    1,
+    lower="-{0}",
+    accepts=NUMERIC,
+    keeps="",
+    onnx="Neg",
+    order=15,
+    vjp=(lambda g, y, x: -g,),
+    doc="The number with its sign turned (Array API).",
+)
+subtract = elementwise(
+    np.subtract,
+    2,
+    lower="{0} - {1}",
+    accepts=NUMERIC,
+    keeps="",
+    onnx="Sub",
+    order=21,
+    vjp=(lambda g, y, a, b: g, lambda g, y, a, b: -g),
+    doc="Difference x1 - x2 (Array API).",
+)
+multiply = elementwise(
+    np.multiply,
+    2,
+    lower="{0} * {1}",
+    accepts=NUMERIC,
+    onnx="Mul",
+    order=22,
+    traits=[Trait.COMMUTATIVE],
+    vjp=(lambda g, y, a, b: g * b, lambda g, y, a, b: g * a),
+    doc="Product of two arrays, element by element (Array API).",
+)
+divide = elementwise(
+    np.divide,
+    2,
+    lower="{0} / {1}",
+    accepts=FLOATS,
+    floating=True,
+    keeps="xy",
+    onnx="Div",
+    order=24,
+    domain=((-3, 3), (0.5, 3)),
+    vjp=(lambda g, y, a, b: g / b, lambda g, y, a, b: -g * y / b),
+    doc="Quotient x1 / x2; integers are divided as the default float (Array API).",
+)
+floor_divide = elementwise(
+    _floor_divide,
+    2,
+    name="floor_divide",
+    lower=Scalar("floor_divide({0}, {1})", traps="{1} == 0"),
+    accepts=NUMERIC,
+    keeps="",
+    order=25,
+    domain=((-9, 9), (0.6, 3)),
+    doc="The floor of x1 / x2; an integer divided by zero raises (Array API).",
+)
+remainder = elementwise(
+    _remainder,
+    2,
+    name="remainder",
+    lower=Scalar("remainder({0}, {1})", traps="{1} == 0"),
+    accepts=NUMERIC,
+    onnx="Mod",
+    order=25,
+    domain=((0.1, 0.9), (1, 3)),
+    vjp=(lambda g, y, a, b: g, lambda g, y, a, b: -g * floor_divide(a, b)),
+    doc="Remainder of division with the sign of x2; an integer divided by zero raises (Array API).",
+)
+
+
+def _pow_base(g: Any, y: Any, a: Any, b: Any) -> Any:
+    if is_scalar(b):
+        return g * b if b == 1 else None if b == 0 else g * (b * a ** (b - 1))
+    return g * where(equal(b, 0), 0.0, b * a ** (b - where(equal(b, 0), 0.0, 1.0)))
+
+
+def _pow_exponent(g: Any, y: Any, a: Any, b: Any) -> Any:
+    from engine.ops.math import log
+
+    base = as_handle(a) if not is_scalar(a) else astype(as_handle(a), g.dtype)
+    zero = equal(base, 0)
+    return g * where(zero, 0.0, y * log(where(zero, 1.0, base)))
+
+
+pow = elementwise(
+    _pow,
+    2,
+    name="pow",
+    lower=Scalar("pow({0}, {1})", expensive=True, integer="ipow({0}, {1})", traps="{1} < 0", trap_status=3),
+    accepts=NUMERIC,
+    keeps="xy",
+    onnx="Pow",
+    order=60,
+    domain=((0.3, 3), (-2, 2)),
+    vjp=(_pow_base, _pow_exponent),
+    doc="x1 to the power x2; an integer to a negative integer power raises (Array API).",
+)
+
+
+def _larger(g: Any, y: Any, a: Any, b: Any) -> Any:
+    return where(equal(a, b), g * 0.5, where(greater(a, b), g, 0.0))
+
+
+maximum = elementwise(
+    np.maximum,
+    2,
+    lower="maximum({0}, {1})",
+    accepts=NUMERIC,
+    onnx="Max",
+    order=16,
+    traits=[Trait.COMMUTATIVE],
+    vjp=(_larger, lambda g, y, a, b: _larger(g, y, b, a)),
+    doc="The larger of two; NaN if either is NaN. Equal operands share the gradient (Array API).",
+)
+
+
+def _smaller(g: Any, y: Any, a: Any, b: Any) -> Any:
+    return where(equal(a, b), g * 0.5, where(less(a, b), g, 0.0))
+
+
+minimum = elementwise(
+    np.minimum,
+    2,
+    lower="minimum({0}, {1})",
+    accepts=NUMERIC,
+    onnx="Min",
+    order=16,
+    traits=[Trait.COMMUTATIVE],
+    vjp=(_smaller, lambda g, y, a, b: _smaller(g, y, b, a)),
+    doc="The smaller of two; NaN if either is NaN. Equal operands share the gradient (Array API).",
+)
+clamp = elementwise(
+    lambda x, low, high: np.minimum(np.maximum(x, low), high),
+    3,
+    name="clamp",
+    lower="minimum(maximum({0}, {1}), {2})",
+    accepts=NUMERIC,
+    onnx="Clip",
+    order=17,
+    domain=((-3, 3), (-2, -1), (1, 2)),
+    vjp=(
+        lambda g, y, x, low, high: where(logical_and(greater_equal(x, low), less_equal(x, high)), g, 0.0),
+        lambda g, y, x, low, high: where(logical_and(less(x, low), less(low, high)), g, 0.0),
+        lambda g, y, x, low, high: where(greater(maximum(x, low), high), g, 0.0),
+    ),
+    doc="x held between low and high; high wins where low exceeds it.",
+)
+fma = elementwise(
+    lambda x1, x2, x3: x1 * x2 + x3,
+    3,
+    name="fma",
+    lower="{0} * {1} + {2}",
+    accepts=NUMERIC,
+    order=30,
+    vjp=(lambda g, y, a, b, c: g * b, lambda g, y, a, b, c: g * a, lambda g, y, a, b, c: g),
+    doc="x1 * x2 + x3, rounded after each operation.",
+)
+abs = elementwise(
+    np.abs,
+    1,
+    name="abs",
+    lower="abs({0})",
+    accepts=NUMERIC,
+    onnx="Abs",
+    order=14,
+    domain=((0.2, 3),),
+    vjp=(lambda g, y, x: g * sign(x),),
+    doc="Magnitude (Array API).",
+)
+sign = elementwise(
+    np.sign,
+    1,
+    lower="sign({0})",
+    accepts=NUMERIC,
+    keeps="",
+    onnx="Sign",
+    order=14,
+    domain=((0.2, 3),),
+    vjp=(lambda g, y, x: None,),
+    doc="-1, 0 or 1 by the sign; NaN stays NaN (Array API).",
+)
+square = elementwise(
+    np.square,
+    1,
+    lower="{0} * {0}",
+    accepts=NUMERIC,
+    order=18,
+    vjp=(lambda g, y, x: g * (x * 2),),
+    doc="x * x (Array API).",
+)
+reciprocal = elementwise(
+    np.reciprocal,
+    1,
+    lower="{one} / {0}",
+    accepts=FLOATS,
+    floating=True,
+    keeps="y",
+    onnx="Reciprocal",
+    order=23,
+    domain=((0.5, 3),),
+    vjp=(lambda g, y, x: -g * (y * y),),
+    doc="1 / x (Array API).",
+)
+
+
+def _rounding(kernel: Any, template: str, name: str, onnx: str | None, doc: str) -> Op:
+    op = elementwise(
+        kernel,
+        1,
+        name=name,
+        lower=template,
+        accepts=FLOATS,
+        keeps="",
+        onnx=onnx,
+        order=14,
+        domain=((0.1, 0.4),),
+        vjp=(lambda g, y, x: None,),
+        doc=doc,
+    )
+
+    @publish(op)
+    def rounded(x: Any, /) -> Any:
+        x = as_handle(x)
+        return x if x.dtype.kind in "iu" else _op.apply(op, x)
+
+    return op
+
+
+_floor = _rounding(np.floor, "np.floor({0})", "floor", "Floor", "The largest whole number not above x (Array API).")
+_ceil = _rounding(np.ceil, "np.ceil({0})", "ceil", "Ceil", "The smallest whole number not below x (Array API).")
+_round = _rounding(np.rint, "np.rint({0})", "round", "Round", "The nearest whole number, halves to even (Array API).")
+_trunc = _rounding(np.trunc, "np.trunc({0})", "trunc", None, "The whole number nearest to x towards 0 (Array API).")
+floor, ceil, round, trunc = _floor.public, _ceil.public, _round.public, _trunc.public
+
+
+@publish(clamp)
+def clip(x: Any, /, min: Any = None, max: Any = None) -> Any:
+    """x held between ``min`` and ``max`` (arrays or numbers that broadcast; None for no bound) (Array API)."""
+    if min is None and max is None:
+        return as_handle(x)
+    if min is None:
+        return _op.apply(clamp, x, _lowest(as_handle(x).dtype), max)
+    if max is None:
+        return _op.apply(clamp, x, min, _highest(as_handle(x).dtype))
+    return _op.apply(clamp, x, min, max)
+
+
+def _lowest(dtype: Any) -> Any:
+    return -np.inf if dtype.kind == "f" else int(np.iinfo(dtype).min)
+
+
+def _highest(dtype: Any) -> Any:
+    return np.inf if dtype.kind == "f" else int(np.iinfo(dtype).max)
+
+
+@_op.composite()
+def addcmul(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
+    """input + value * tensor1 * tensor2 (PyTorch)."""
+    return fma(multiply(tensor1, value), tensor2, input)

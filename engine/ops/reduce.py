@@ -1,0 +1,378 @@
+"""Folds over axes: sums, extremes, tests, norms, statistics, running sums."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from engine import dtypes
+from engine import op as _op
+from engine.errors import ArgumentError, ShapeError
+from engine.lowering import Fold, Loop
+from engine.op import Op, Sample, apply, as_handle, composite, normal_axes, normal_axis, publish
+from engine.ops.arithmetic import abs as abs_
+from engine.ops.arithmetic import divide, pow, square, subtract
+from engine.ops.compare import equal, isfinite, not_equal, where
+from engine.ops.create import number
+from engine.ops.dtype import astype, stop_gradient
+from engine.ops.math import exp, log, sqrt
+from engine.ops.shape import broadcast_to, flip, reshape
+from engine.spec import DType, Shape, Size, Spec, product, same
+
+
+def _samples(rng: np.random.Generator, dtype: DType) -> list[Sample]:
+    x = rng.uniform(0.3, 3, (2, 3, 4))
+    x = (x > 1.5) if dtype.kind == "b" else x.astype(dtype)
+    empty = np.zeros((2, 0), dtype)
+    return [
+        Sample((x,)),
+        Sample((x,), {"axis": 1}),
+        Sample((x,), {"axis": (0, -1), "keepdims": True}),
+        Sample((x,), {"axis": ()}),
+        Sample((x[0, 0, 0],)),
+        Sample((x.transpose(2, 0, 1),), {"axis": 0}),
+        Sample((empty,), {"axis": 0}),
+    ]
+
+
+def _errors(rng: np.random.Generator, dtype: DType) -> list[Sample]:
+    from engine.errors import AxisError
+
+    x = np.ones((2, 3), dtype)
+    return [Sample((x,), {"axis": 2}, AxisError), Sample((x,), {"axis": (0, 0)}, ArgumentError)]
+
+
+def _squeezed(y: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
+    if keepdims or not axes:
+        return y
+    return reshape(y, tuple(n for i, n in enumerate(y.shape) if i not in axes))
+
+
+def _fold(name: str, ufunc: Any, lower: Fold | None, **rest: Any) -> Op:
+    return _op.reduction(name, ufunc, lower, samples=_samples, errors=_errors, order=40, **rest)
+
+
+def _share(g: Any, y: Any, x: Any, axis: tuple[int, ...]) -> Any:
+    hit = astype(equal(x, y), g.dtype)
+    return g * hit / apply(_sum, hit, axis=axis)
+
+
+def _prod_vjp(g: Any, y: Any, x: Any, axis: tuple[int, ...]) -> Any:
+    zero = equal(x, 0)
+    safe = where(zero, 1.0, x)
+    others = apply(_prod, safe, axis=axis)
+    count = apply(_sum, astype(zero, g.dtype), axis=axis)
+    return g * where(equal(count, 0), y / safe, where(zero, where(equal(count, 1), others, 0.0), 0.0))
+
+
+_sum = _fold(
+    "sum",
+    np.add.reduce,
+    Fold("0", "radd({acc}, {x})"),
+    accepts=dtypes.COMPUTED,
+    keeps="",
+    onnx="ReduceSum",
+    vjp=(lambda g, y, x, axis: broadcast_to(g, x.shape),),
+    doc="Sum over axes.",
+)
+_prod = _fold(
+    "prod",
+    np.multiply.reduce,
+    Fold("1", "rmul({acc}, {x})"),
+    accepts=dtypes.COMPUTED,
+    keeps="xy",
+    onnx="ReduceProd",
+    vjp=(_prod_vjp,),
+    doc="Product over axes.",
+)
+_max = _fold(
+    "max",
+    np.maximum.reduce,
+    Fold("{lowest}", "maximum({acc}, {x})"),
+    accepts=dtypes.NUMERIC,
+    keeps="xy",
+    onnx="ReduceMax",
+    vjp=(_share,),
+    doc="Largest over axes.",
+)
+_min = _fold(
+    "min",
+    np.minimum.reduce,
+    Fold("{highest}", "minimum({acc}, {x})"),
+    accepts=dtypes.NUMERIC,
+    keeps="xy",
+    onnx="ReduceMin",
+    vjp=(_share,),
+    doc="Smallest over axes.",
+)
+_any = _fold(
+    "any", np.logical_or.reduce, Fold("False", "{acc} | {x}"), accepts=dtypes.BOOL, keeps="", doc="Whether any is true."
+)
+_all = _fold(
+    "all", np.logical_and.reduce, Fold("True", "{acc} & {x}"), accepts=dtypes.BOOL, keeps="", doc="Whether all are true."
+)
+
+
+@publish(_sum)
+def sum(x: Any, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
+    """Sum over the given axes, or all; bool and small integers are summed in int64 (Array API)."""
+    x = as_handle(x) if dtype is None else astype(x, dtype)
+    axes = normal_axes(axis, x.ndim, "sum", x)
+    return _squeezed(apply(_sum, x, axis=axes), axes, keepdims)
+
+
+@publish(_prod)
+def prod(x: Any, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
+    """Product over the given axes, or all; bool and small integers are multiplied in int64 (Array API)."""
+    x = as_handle(x) if dtype is None else astype(x, dtype)
+    axes = normal_axes(axis, x.ndim, "prod", x)
+    return _squeezed(apply(_prod, x, axis=axes), axes, keepdims)
+
+
+def _extreme(op: Op, x: Any, axis: Any, keepdims: bool) -> Any:
+    x = as_handle(x)
+    axes = normal_axes(axis, x.ndim, op.name, x)
+    if 0 in [n for a in axes for n in [x.shape[a]] if isinstance(n, int)]:
+        raise ShapeError(f"no elements to take the {op.name} of", op=op.name, operands=(x,))
+    return _squeezed(apply(op, x, axis=axes), axes, keepdims)
+
+
+@publish(_max)
+def max(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
+    """Largest over the given axes, or all; NaN if there is one. Equal maxima share the gradient (Array API).
+
+    Raises ShapeError where there is nothing to compare.
+    """
+    return _extreme(_max, x, axis, keepdims)
+
+
+@publish(_min)
+def min(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
+    """Smallest over the given axes, or all; NaN if there is one. Equal minima share the gradient (Array API).
+
+    Raises ShapeError where there is nothing to compare.
+    """
+    return _extreme(_min, x, axis, keepdims)
+
+
+def _test(op: Op, x: Any, axis: Any, keepdims: bool) -> Any:
+    x = as_handle(x)
+    if x.dtype != dtypes.bool_:
+        x = not_equal(x, 0)
+    axes = normal_axes(axis, x.ndim, op.name, x)
+    return _squeezed(apply(op, x, axis=axes), axes, keepdims)
+
+
+@publish(_any)
+def any(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
+    """Whether any element over the given axes, or all, is true or nonzero (Array API)."""
+    return _test(_any, x, axis, keepdims)
+
+
+@publish(_all)
+def all(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
+    """Whether all elements over the given axes, or all, are true or nonzero (Array API)."""
+    return _test(_all, x, axis, keepdims)
+
+
+# ---------------------------------------------------------------------------------------- positions
+
+
+def _around(shape: Shape, axis: int) -> tuple[Size, Size, Size]:
+    """The sizes before, at and after an axis, multiplied out."""
+    return product(shape[:axis]), shape[axis], product(shape[axis + 1 :])
+
+
+def _position_text(sign: str) -> str:
+    return f"""def kernel(a0, o, outer, n, inner):
+    for i in range(outer):
+        for j in range(inner):
+            best = a0[i * n * inner + j]
+            place = 0
+            for k in range(1, n):
+                x = a0[(i * n + k) * inner + j]
+                if x {sign} best or (x != x and best == best):
+                    best = x
+                    place = k
+            o[i * inner + j] = place
+    return 0
+"""
+
+
+def _position(name: str, kernel: Any, sign: str, onnx: str) -> Op:
+    def infer(x: Any, axis: int) -> Spec:
+        return Spec(tuple(1 if i == axis else n for i, n in enumerate(x.shape)), dtypes.DEFAULT_INT)
+
+    return Op(
+        name,
+        lambda x, axis: kernel(x, axis=axis, keepdims=True),
+        infer,
+        lower=Loop(
+            lambda specs, out, attrs: (_position_text(sign), list(_around(specs[0].shape, attrs["axis"])))
+        ),
+        accepts=dtypes.NUMERIC,
+        keeps="",
+        onnx=onnx,
+        order=41,
+        samples=lambda rng, dtype: [
+            Sample((rng.permutation(24).reshape(2, 3, 4).astype(dtype),), {"axis": 1}),
+            Sample((rng.permutation(24).reshape(2, 3, 4).astype(dtype),)),
+            Sample((np.ones((3, 2), dtype),), {"axis": 0, "keepdims": True}),
+        ],
+        doc=f"Position of the {'largest' if sign == '>' else 'smallest'} along an axis.",
+    )
+
+
+_argmax = _position("argmax", np.argmax, ">", "ArgMax")
+_argmin = _position("argmin", np.argmin, "<", "ArgMin")
+
+
+def _place(op: Op, x: Any, axis: int | None, keepdims: bool) -> Any:
+    x = as_handle(x)
+    if axis is None:
+        flat = apply(op, reshape(x, (-1,)), axis=0)
+        return reshape(flat, (1,) * x.ndim if keepdims else ())
+    place = normal_axis(axis, x.ndim, op.name, x)
+    if same(x.shape[place], 0):
+        raise ShapeError(f"no elements to take the {op.name} of", op=op.name, operands=(x,))
+    return _squeezed(apply(op, x, axis=place), (place,), keepdims)
+
+
+@publish(_argmax)
+def argmax(x: Any, /, *, axis: int | None = None, keepdims: bool = False) -> Any:
+    """Position (int64) of the first largest element along an axis, or in the flattened array; NaN is largest (Array API)."""
+    return _place(_argmax, x, axis, keepdims)
+
+
+@publish(_argmin)
+def argmin(x: Any, /, *, axis: int | None = None, keepdims: bool = False) -> Any:
+    """Position (int64) of the first smallest element along an axis, or in the flattened array; NaN is smallest (Array API)."""
+    return _place(_argmin, x, axis, keepdims)
+
+
+# ---------------------------------------------------------------------------------------- running sums
+
+_RUNNING_SUM = """def kernel(a0, o, outer, n, inner):
+    for i in range(outer):
+        for k in range(n):
+            for j in range(inner):
+                here = (i * n + k) * inner + j
+                if k == 0:
+                    o[here] = a0[here]
+                else:
+                    o[here] = o[here - inner] + a0[here]
+    return 0
+"""
+
+_cumulative_sum = Op(
+    "cumulative_sum",
+    lambda x, axis: np.cumsum(x, axis=axis, dtype=x.dtype),
+    lambda x, axis: Spec(x.shape, x.dtype),
+    lower=Loop(lambda specs, out, attrs: (_RUNNING_SUM, list(_around(specs[0].shape, attrs["axis"])))),
+    accepts=dtypes.NUMERIC,
+    keeps="",
+    onnx="CumSum",
+    order=42,
+    vjp=(lambda g, y, x, axis: flip(apply(_cumulative_sum, flip(g, axis=axis), axis=axis), axis=axis),),
+    samples=lambda rng, dtype: [
+        Sample((rng.uniform(0, 3, (2, 3, 4)).astype(dtype),), {"axis": 1}),
+        Sample((rng.uniform(0, 3, (4,)).astype(dtype),), {"include_initial": True}),
+        Sample((np.ones((0,), dtype),)),
+    ],
+    errors=lambda rng, dtype: [Sample((np.ones((2, 2), dtype),), {}, ArgumentError)],
+    doc="Running sum along an axis.",
+)
+
+
+@publish(_cumulative_sum)
+def cumulative_sum(x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False) -> Any:
+    """Running sum along an axis, which may be left out for a vector; small integers are summed in int64 (Array API)."""
+    from engine.ops.shape import pad
+
+    x = as_handle(x) if dtype is None else astype(x, dtype)
+    if dtype is None and x.dtype.kind in "iub":
+        x = astype(x, dtypes.uint64 if x.dtype.kind == "u" else dtypes.int64)
+    if axis is None and x.ndim != 1:
+        raise ArgumentError(f"an array of {x.ndim} dimensions needs an axis", op="cumulative_sum", operands=(x,))
+    place = normal_axis(0 if axis is None else axis, x.ndim, "cumulative_sum", x)
+    y = apply(_cumulative_sum, x, axis=place)
+    return pad(y, [(1, 0) if i == place else (0, 0) for i in range(x.ndim)]) if include_initial else y
+
+
+# ---------------------------------------------------------------------------------------- composites
+
+
+def _floating(x: Any) -> Any:
+    x = as_handle(x)
+    return x if x.dtype.kind == "f" else astype(x, dtypes.DEFAULT_FLOAT)
+
+
+@composite(samples=_samples, errors=_errors, onnx="ReduceMean")
+def mean(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
+    """Arithmetic mean over the given axes, or all; integers in the default float (Array API)."""
+    x = _floating(x)
+    axes = normal_axes(axis, x.ndim, "mean", x)
+    count = product(x.shape[a] for a in axes)
+    return divide(sum(x, axis=axes, keepdims=keepdims), number(count, x.dtype))
+
+
+@composite(samples=lambda rng, dtype: _samples(rng, dtype)[:3], errors=_errors)
+def var(x: Any, /, *, axis: Any = None, correction: float = 0.0, keepdims: bool = False) -> Any:
+    """Variance over the given axes, or all: squared deviations over ``count - correction`` (Array API)."""
+    x = _floating(x)
+    axes = normal_axes(axis, x.ndim, "var", x)
+    count = product(x.shape[a] for a in axes)
+    deviation = subtract(x, mean(x, axis=axes, keepdims=True))
+    total = sum(square(deviation), axis=axes, keepdims=keepdims)
+    below = number(count, x.dtype)
+    return divide(total, below - correction if correction else below)
+
+
+@composite(samples=lambda rng, dtype: _samples(rng, dtype)[:3], errors=_errors)
+def std(x: Any, /, *, axis: Any = None, correction: float = 0.0, keepdims: bool = False) -> Any:
+    """Standard deviation, the square root of ``var`` (Array API)."""
+    return sqrt(var(x, axis=axis, correction=correction, keepdims=keepdims))
+
+
+@composite(samples=lambda rng, dtype: _samples(rng, dtype)[:-1], errors=_errors, onnx="ReduceLogSumExp")
+def logsumexp(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
+    """log(sum(exp(x))) over the given axes, or all, without overflow."""
+    x = _floating(x)
+    axes = normal_axes(axis, x.ndim, "logsumexp", x)
+    top = stop_gradient(max(x, axis=axes, keepdims=True))
+    top = where(isfinite(top), top, 0.0)
+    shifted = log(sum(exp(subtract(x, top)), axis=axes, keepdims=True)) + top
+    return _squeezed(shifted, axes, keepdims)
+
+
+@composite(samples=lambda rng, dtype: _samples(rng, dtype)[:3], errors=_errors, onnx="ReduceL2")
+def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: float = 2) -> Any:
+    """The ``ord``-norm over the given axes, or all; the gradient of the 2-norm at 0 is 0 (Array API).
+
+    ``ord``: 2, 1, 0 (number of nonzeros), inf, -inf or any other number p for sum(|x|^p)^(1/p).
+    """
+    x = _floating(x)
+    if ord == float("inf"):
+        return max(abs_(x), axis=axis, keepdims=keepdims)
+    if ord == -float("inf"):
+        return min(abs_(x), axis=axis, keepdims=keepdims)
+    if ord == 0:
+        return sum(astype(not_equal(x, 0), x.dtype), axis=axis, keepdims=keepdims)
+    if ord == 1:
+        return sum(abs_(x), axis=axis, keepdims=keepdims)
+    if ord == 2:
+        total = sum(square(x), axis=axis, keepdims=keepdims)
+        zero = equal(total, 0)
+        return where(zero, 0.0, sqrt(where(zero, 1.0, total)))
+    return pow(sum(pow(abs_(x), ord), axis=axis, keepdims=keepdims), 1 / ord)
+
+
+def sum_to(x: Any, shape: Shape) -> Any:
+    """``x`` summed over the axes along which an array of ``shape`` was broadcast to it."""
+    lead = x.ndim - len(shape)
+    axes = [*range(lead)]
+    axes += [i + lead for i, n in enumerate(shape) if same(n, 1) and not same(x.shape[i + lead], 1)]
+    if axes:
+        x = apply(_sum, x, axis=tuple(axes))
+    return reshape(x, shape)

@@ -1,0 +1,177 @@
+"""Where in the user's file a value was born: raw code and instruction offsets, resolved only when printed."""
+
+from __future__ import annotations
+
+import ast
+import linecache
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from types import CodeType, FrameType
+from typing import TypeAlias
+
+# A frame is (code, offset of the instruction); a note is a word on what was derived ("backward of sqrt").
+Frame: TypeAlias = tuple[CodeType, int]
+Origin: TypeAlias = tuple[Frame | str, ...]
+
+DEPTH = 8
+_ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_OURS = tuple(
+    os.path.join(_ROOT, package) + os.sep for package in ("engine", "eager", "graph", "compiler", "tapegraph")
+)
+_is_user: dict[str, bool] = {}
+_inherited: ContextVar[Origin] = ContextVar("inherited_origin", default=())
+
+
+def is_user_file(filename: str) -> bool:
+    """Whether a file is the user's and not the engine's (or importlib's and the like)."""
+    known = _is_user.get(filename)
+    if known is None:
+        path = os.path.abspath(filename) if not filename.startswith("<") else filename
+        known = not path.startswith(_OURS) and not filename.startswith("<frozen")
+        _is_user[filename] = known
+    return known
+
+
+def capture(depth: int = DEPTH, skip: int = 1) -> Origin:
+    """The innermost ``depth`` user frames, innermost first; an inherited origin where one is set."""
+    inherited = _inherited.get()
+    if inherited:
+        return inherited
+    frame: FrameType | None = sys._getframe(skip)
+    found: list[Frame] = []
+    while frame is not None and len(found) < depth:
+        code = frame.f_code
+        if _is_user.get(code.co_filename) or (
+            code.co_filename not in _is_user and is_user_file(code.co_filename)
+        ):
+            found.append((code, frame.f_lasti))
+        frame = frame.f_back
+    return tuple(found)
+
+
+@contextmanager
+def inherit(origin: Origin) -> Iterator[None]:
+    """Give records made inside the block this origin (gradient rules and rewrites inherit theirs)."""
+    token = _inherited.set(origin)
+    try:
+        yield
+    finally:
+        _inherited.reset(token)
+
+
+def set_inherited(origin: Origin) -> None:
+    """The bare setter for loops that restore at their end; prefer ``inherit``."""
+    _inherited.set(origin)
+
+
+def inherited() -> Origin:
+    """The origin that new records inherit here; empty outside gradient rules and rewrites."""
+    return _inherited.get()
+
+
+def noted(note: str, origin: Origin) -> Origin:
+    """An origin with a word in front on what was derived from it."""
+    return (note, *(f for f in origin if not isinstance(f, str)))
+
+
+def union(*origins: Origin) -> Origin:
+    """The frames of several origins, each once, in order; what a rewrite stamps on what it builds."""
+    seen: dict[Frame | str, None] = {}
+    for origin in origins:
+        for frame in origin:
+            seen.setdefault(frame)
+    return tuple(seen)[: 2 * DEPTH]
+
+
+def user_frames(origin: Origin) -> list[Frame]:
+    """The frames of an origin without its notes."""
+    return [f for f in origin if not isinstance(f, str)]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A resolved frame: where an expression stands in a file. Columns count characters from 0."""
+
+    file: str
+    line: int
+    end_line: int
+    column: int
+    end_column: int
+    function: str
+
+    @property
+    def text(self) -> str:
+        """The source line, without its line break; empty where the source is not at hand."""
+        return linecache.getline(self.file, self.line).rstrip("\n")
+
+    @property
+    def expression(self) -> str:
+        """The source of the expression where it stands on one line, else the rest of its first line."""
+        line = self.text
+        return line[self.column : self.end_column if self.end_line == self.line else None]
+
+
+def resolve(frame: Frame) -> Place:
+    """File, line and columns of a frame, from the code object's position table."""
+    code, lasti = frame
+    line, end_line, column, end_column = code.co_firstlineno, None, None, None
+    for index, position in enumerate(code.co_positions()):
+        if index == lasti // 2:
+            line, end_line, column, end_column = (position[0] or line, *position[1:])
+            break
+    text = linecache.getline(code.co_filename, line).rstrip("\n")
+    first = len(text) - len(text.lstrip())
+    # The table counts UTF-8 bytes; messages count characters.
+    start = first if column is None else len(text.encode()[:column].decode(errors="ignore"))
+    if end_column is None or (end_line or line) != line:
+        end = len(text)
+    else:
+        end = len(text.encode()[:end_column].decode(errors="ignore"))
+    return Place(code.co_filename, line, end_line or line, start, end, code.co_qualname)
+
+
+def operands(place: Place, count: int) -> list[str] | None:
+    """The source text of each operand of the expression at ``place``, where it has exactly ``count``."""
+    try:
+        tree = ast.parse(place.expression.strip(), mode="eval").body
+    except (SyntaxError, ValueError):
+        return None
+    match tree:
+        case ast.BinOp(left=left, right=right):
+            parts: list[ast.expr] = [left, right]
+        case ast.Compare(left=left, comparators=[right]):
+            parts = [left, right]
+        case ast.UnaryOp(operand=operand):
+            parts = [operand]
+        case ast.Subscript(value=value, slice=index):
+            parts = [value, index]
+        case ast.Call(func=ast.Attribute(value=value), args=args) if len(args) == count - 1:
+            parts = [value, *args]
+        case ast.Call(args=args):
+            parts = list(args)
+        case _:
+            return None
+    if len(parts) != count or any(isinstance(p, ast.Starred) for p in parts):
+        return None
+    return [ast.unparse(p) for p in parts]
+
+
+def show(origin: Origin, indent: str = "  ", limit: int = 3) -> str:
+    """The origin as text: file and line of each frame with its expression underlined, innermost first."""
+    lines: list[str] = []
+    for note in (f for f in origin if isinstance(f, str)):
+        lines.append(f"{indent}({note})")
+    for number, frame in enumerate(user_frames(origin)[:limit]):
+        place = resolve(frame)
+        word = "at" if number == 0 else "called from"
+        lines.append(f'{indent}{word} File "{place.file}", line {place.line}, in {place.function}')
+        if place.text.strip():
+            lead = len(place.text) - len(place.text.lstrip())
+            lines.append(f"{indent}    {place.text.strip()}")
+            width = max(1, place.end_column - place.column)
+            lines.append(f"{indent}    {' ' * (place.column - lead)}{'^' * width}")
+    return "\n".join(lines)

@@ -1,0 +1,60 @@
+"""An application of an op: a tape entry and a graph node are this same record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from engine.origin import Origin
+from engine.spec import DType, Shape, Spec
+
+if TYPE_CHECKING:
+    from engine.op import Op
+
+next_serial: Callable[[], int] = count().__next__
+NO_ATTRS: dict[str, Any] = {}
+
+
+class Record:
+    """What was computed, from what, with which attributes, of which spec, and where in the user's file.
+
+    ``args`` holds records, Python scalars and (on the eager tape) plain arrays that no gradient flows to.
+    ``value`` is filled only on the eager tape, and only where a later gradient rule will look at it.
+    ``tracked`` says that gradients flow through. Serial numbers grow along every edge.
+    """
+
+    __slots__ = ("args", "attrs", "dtype", "op", "origin", "serial", "shape", "tracked", "value")
+
+    def __init__(
+        self,
+        op: Op,
+        args: tuple[Any, ...],
+        attrs: dict[str, Any],
+        shape: Shape,
+        dtype: DType,
+        origin: Origin,
+        tracked: bool = True,
+        value: Any = None,
+    ) -> None:
+        self.op = op
+        self.args = args
+        self.attrs = attrs
+        self.shape = shape
+        self.dtype = dtype
+        self.origin = origin
+        self.tracked = tracked
+        self.value = value
+        self.serial = next_serial()
+
+    @property
+    def spec(self) -> Spec:
+        return Spec(self.shape, self.dtype)
+
+    @property
+    def parents(self) -> list[Record]:
+        """The records among the arguments."""
+        return [a for a in self.args if type(a) is Record]
+
+    def __repr__(self) -> str:
+        return f"%{self.serial} = {self.op.name}: {self.spec}"

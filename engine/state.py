@@ -1,0 +1,115 @@
+"""Parameter and State: named values that live across calls and that a compiled step updates in place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from engine import dispatch
+from engine.dtypes import as_dtype
+from engine.errors import DTypeError, ShapeError
+from engine.handle import Handle
+from engine.record import Record
+from engine.spec import DType, Shape
+
+
+class State(Handle):
+    """A named array that outlives the call: running statistics, a step counter, a learning rate.
+
+    ``value``: array-like. ``dtype``: defaults to the value's, float64 Python data becoming float32.
+    Its shape and dtype are fixed when it is made.
+    """
+
+    __slots__ = ("_grad", "_record", "_value", "name", "trainable")
+
+    def __init__(self, value: Any, dtype: Any = None, *, name: str | None = None) -> None:
+        self._value = own(value, dtype)
+        self._record: Record | None = None  # the leaf on the eager tape, made on first use
+        self._grad: Any = None
+        self.name = name
+        self.trainable = False
+
+    @property
+    def shape(self) -> Shape:
+        return self._value.shape
+
+    @property
+    def dtype(self) -> DType:
+        return self._value.dtype
+
+    @property
+    def value(self) -> Any:
+        """What it holds now, as an immutable handle."""
+        return dispatch.current().read(self)
+
+    @value.setter
+    def value(self, new: Any) -> None:
+        self.assign(new)
+
+    def assign(self, new: Any) -> None:
+        """Hold ``new`` from here on; it must have this state's shape and dtype."""
+        interpreter = dispatch.current()
+        handle = new if isinstance(new, Handle) else interpreter.asarray(new, self.dtype)
+        if handle.dtype != self.dtype:
+            raise DTypeError(
+                f"a state of {self.dtype.name} cannot hold {handle.dtype.name}",
+                op="assign",
+                operands=(self, handle),
+                fix=f"cast with astype('{self.dtype.name}')",
+            )
+        if tuple(handle.shape) != self.shape:
+            raise ShapeError("a state keeps its shape", op="assign", operands=(self, handle))
+        interpreter.assign(self, handle)
+
+    def _rebind(self, new: Any) -> None:
+        self.assign(new)
+
+    def numpy(self) -> np.ndarray[Any, Any]:
+        """The value as a NumPy array; later steps do not change it."""
+        array = self._value.view()
+        array.flags.writeable = False
+        return array
+
+    def item(self) -> Any:
+        """The Python number of a one-element value."""
+        return self._value.item()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        return np.array(self._value, dtype=dtype, copy=copy)
+
+    def __repr__(self) -> str:
+        label = f" {self.name!r}" if self.name else ""
+        return f"{type(self).__name__}{label} {self.dtype.name}{list(self.shape)}\n{self._value!r}"
+
+
+class Parameter(State):
+    """A state that training changes: gradients are accumulated into its ``.grad``."""
+
+    __slots__ = ()
+
+    def __init__(self, value: Any, dtype: Any = None, *, name: str | None = None) -> None:
+        super().__init__(value, dtype, name=name)
+        self.trainable = True
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients are taken with respect to it; set it to False to freeze the parameter."""
+        return self.trainable
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        self.trainable = bool(value)
+        self._record = None
+
+
+def own(value: Any, dtype: Any = None) -> np.ndarray[Any, Any]:
+    """A fresh C-contiguous array of ``value``; Python floats become float32, as everywhere."""
+    if isinstance(value, Handle):
+        value = np.asarray(value)
+    if dtype is None and not isinstance(value, np.ndarray | np.generic):
+        found = np.asarray(value)
+        dtype = np.float32 if found.dtype == np.float64 else found.dtype
+    array = np.array(value, dtype=None if dtype is None else as_dtype(dtype), order="C", copy=True)
+    as_dtype(array.dtype)
+    return array
