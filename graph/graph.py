@@ -1,0 +1,75 @@
+"""Graph: records in dependence order, with what goes in, what comes out and which states are written back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from engine.record import Record
+from engine.spec import names_in
+from engine.state import State
+
+
+@dataclass
+class Graph:
+    """A symbolic program.
+
+    ``inputs``, ``states``, ``grads`` and ``captured`` are leaves: what a call brings, what states and their gradients
+    hold when it starts, arrays from outside. ``updates`` and ``grad_updates`` are written back when it ends (None:
+    the gradient is dropped).
+    """
+
+    nodes: list[Record] = field(default_factory=list)
+    inputs: list[Record] = field(default_factory=list)
+    outputs: list[Record] = field(default_factory=list)
+    states: dict[State, Record] = field(default_factory=dict)
+    grads: dict[State, Record] = field(default_factory=dict)
+    captured: dict[Record, np.ndarray[Any, Any]] = field(default_factory=dict)
+    updates: dict[State, Record] = field(default_factory=dict)
+    grad_updates: dict[State, Record | None] = field(default_factory=dict)
+
+    @property
+    def results(self) -> list[Record]:
+        """Every record that must be computed: outputs, updates and gradients."""
+        kept = [r for r in self.grad_updates.values() if r is not None]
+        return [*self.outputs, *self.updates.values(), *kept]
+
+    @property
+    def leaves(self) -> list[Record]:
+        """Every record that comes from outside."""
+        return [*self.inputs, *self.states.values(), *self.grads.values(), *self.captured]
+
+    def names(self) -> list[str]:
+        """The named sizes the inputs bring."""
+        found: dict[str, None] = {}
+        for record in self.inputs:
+            for n in record.shape:
+                for name in sorted(names_in(n)):
+                    found.setdefault(name)
+        return list(found)
+
+
+def needed(results: Iterable[Record]) -> list[Record]:
+    """The records that ``results`` depend on, themselves included, in dependence order."""
+    seen: set[Record] = set(results)
+    stack = list(seen)
+    while stack:
+        for parent in stack.pop().args:
+            if parent not in seen:
+                seen.add(parent)
+                stack.append(parent)
+    return sorted(seen, key=lambda r: r.serial)
+
+
+def constant_value(record: Record) -> Any:
+    """The Python number a constant record stands for, or None."""
+    if record.op.name == "full":
+        return record.attrs["value"]
+    if record.op.name in ("broadcast_to", "reshape"):
+        return constant_value(record.args[0])
+    return None
+
+

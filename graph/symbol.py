@@ -1,0 +1,79 @@
+"""Symbol: the handle of a value that will exist when the graph runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from engine.errors import SymbolError
+from engine.handle import Handle
+from engine.record import Record
+from engine.spec import DType, Shape
+
+if TYPE_CHECKING:
+    from graph.builder import Trace
+
+
+class Symbol(Handle):
+    """A node of the graph being built. It has a shape and a dtype, and no value yet."""
+
+    __slots__ = ("_record", "_trace")
+
+    def __init__(self, record: Record, trace: Trace) -> None:
+        self._record = record
+        self._trace = trace
+
+    @property
+    def shape(self) -> Shape:
+        return self._record.shape
+
+    @property
+    def dtype(self) -> DType:
+        return self._record.dtype
+
+    @property
+    def name(self) -> str | None:
+        """The name of an input or a state; None for a computed value."""
+        return self._record.attrs.get("name")
+
+    def _rebind(self, new: Any) -> None:
+        self._record = new._record
+
+    def _valueless(self, use: str, fix: str) -> NoReturn:
+        raise SymbolError(
+            f"{use} needs a value, but in static mode the graph is built before any value exists",
+            op=self._record.op.name if self._record.args else "input",
+            operands=(self,),
+            fix=fix,
+        )
+
+    def __bool__(self) -> bool:
+        self._valueless(
+            "if, while, and, or, not and bool()",
+            "choose with where(condition, a, b), or run this function in eager mode",
+        )
+
+    def __float__(self) -> float:
+        self._valueless("float()", "keep it as an array, return it from the function and convert it there")
+
+    def __int__(self) -> int:
+        self._valueless("int()", "keep it as an array, or pass the number as a Python argument")
+
+    def __index__(self) -> int:
+        self._valueless("use as an index or a size", "index with take(), or pass the number as a Python argument")
+
+    def item(self) -> Any:
+        """Raises SymbolError: a symbol has no value."""
+        self._valueless("item()", "return the array from the function and call item() on the result")
+
+    def numpy(self) -> Any:
+        """Raises SymbolError: a symbol has no value."""
+        self._valueless("numpy()", "return the array from the function, or use the library's own functions on it")
+
+    tolist = item
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        self._valueless("conversion to a NumPy array", "use the library's own function instead of NumPy's")
+
+    def __repr__(self) -> str:
+        label = f" {self.name!r}" if self.name else ""
+        return f"<symbol{label} {self._record.spec} from {self._record.op.name}>"

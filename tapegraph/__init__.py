@@ -1,0 +1,124 @@
+"""tapegraph: one program, two engines. ``import tapegraph as tg``."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from tapegraph import _beside
+
+_beside.check()
+
+from eager.interpreter import RECORDING as _RECORDING  # noqa: E402
+from engine import dispatch as _dispatch  # noqa: E402
+
+_dispatch.install_default(_RECORDING)
+
+from eager.tensor import Tensor  # noqa: E402
+from engine import errors  # noqa: E402
+from engine.autodiff import grad, value_and_grad  # noqa: E402
+from engine.dtypes import (  # noqa: E402
+    bool_,
+    float16,
+    float32,
+    float64,
+    int8,
+    int16,
+    int32,
+    int64,
+    uint8,
+    uint16,
+    uint32,
+    uint64,
+)
+from engine.ops import public_functions as _public_functions  # noqa: E402
+from engine.ops.random import Generator, default_generator, manual_seed  # noqa: E402
+from engine.spec import Dim, Spec  # noqa: E402
+from engine.state import Parameter, State  # noqa: E402
+from tapegraph.mode import current_mode, eager, enable_grad, mode, no_grad  # noqa: E402
+
+globals().update(_public_functions())
+
+if TYPE_CHECKING:
+    from tapegraph import data, nn, optim, testing
+    from tapegraph.compare import compare
+    from tapegraph.define import static
+    from tapegraph.function import compile, function
+    from tapegraph.io import load, save
+
+__version__ = "0.1.0"
+
+# Loaded on first use, so that importing the package stays quick.
+_LAZY = {
+    "nn": "tapegraph.nn",
+    "optim": "tapegraph.optim",
+    "data": "tapegraph.data",
+    "testing": "tapegraph.testing",
+    "function": "tapegraph.function:function",
+    "compile": "tapegraph.function:compile",
+    "static": "tapegraph.define:static",
+    "compare": "tapegraph.compare:compare",
+    "save": "tapegraph.io:save",
+    "load": "tapegraph.io:load",
+    "hooks": "eager.hooks:hooks",
+    "detect_nonfinite": "tapegraph.nonfinite:detect_nonfinite",
+}
+
+newaxis = None
+e, pi, inf, nan = 2.718281828459045, 3.141592653589793, float("inf"), float("nan")
+
+
+def tensor(data: Any, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """A tensor of Python numbers, nested lists or an array; Python floats become float32, integers int64."""
+    made: Tensor = asarray(data, dtype=dtype)  # type: ignore[name-defined]  # noqa: F821
+    return made.requires_grad_() if requires_grad else made
+
+
+def __getattr__(name: str) -> Any:
+    place = _LAZY.get(name)
+    if place is None:
+        raise AttributeError(f"module 'tapegraph' has no attribute {name!r}")
+    module, _, attribute = place.partition(":")
+    found = importlib.import_module(module)
+    value = getattr(found, attribute) if attribute else found
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})
+
+
+__all__ = [
+    "Dim",
+    "Generator",
+    "Parameter",
+    "Spec",
+    "State",
+    "Tensor",
+    "bool_",
+    "current_mode",
+    "default_generator",
+    "eager",
+    "enable_grad",
+    "errors",
+    "float16",
+    "float32",
+    "float64",
+    "grad",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "manual_seed",
+    "mode",
+    "no_grad",
+    "tensor",
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
+    "value_and_grad",
+    *_LAZY,
+    *_public_functions(),
+]
