@@ -48,6 +48,7 @@ def reverse(
     for root, seed in zip(roots, seeds, strict=True):
         grads[root] = add(grads[root], seed) if root in grads else seed
     outer = origin.inherited()
+    propagate = interpreter.observing(_propagate) if hasattr(interpreter, "observing") else _propagate
     try:
         for record in order:
             keep = record in targets if targets is not None else not record.args
@@ -55,7 +56,7 @@ def reverse(
             if g is None or not record.args:
                 continue
             origin.set_inherited(origin.noted(f"backward of {record.op.name}", record.origin))
-            _propagate(record, g, grads, needed, interpreter)
+            propagate(record, g, grads, needed, interpreter)
     finally:
         origin.set_inherited(outer)
     return grads
@@ -63,8 +64,9 @@ def reverse(
 
 def _propagate(record: Record, g: Any, grads: dict[Record, Any], needed: set[Record], interpreter: Any) -> None:
     op = record.op
-    y = interpreter.handle(record)
-    args = [interpreter.handle(a) for a in record.args]
+    handle = interpreter.handle
+    y = handle(record)
+    args = [handle(a) for a in record.args]
     rules = op.vjp
     together = rules[0](g, y, *args, **record.attrs) if op.vjp_together else None
     for i, parent in enumerate(record.args):

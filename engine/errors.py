@@ -41,7 +41,9 @@ class TapegraphError(Exception):
     def __str__(self) -> str:
         lines = [f"{self.op}: {self.problem}" if self.op else self.problem]
         place = self.place
-        written = _origin.operands(place, len(self.specs)) if place and self.specs else None
+        # In a gradient rule the operands are not those of the user's expression.
+        derived = any(isinstance(f, str) for f in self.origin)
+        written = _origin.operands(place, len(self.specs)) if place and self.specs and not derived else None
         for number, spec in enumerate(self.specs):
             name = self.names[number] or (written[number] if written else f"operand {number}")
             lines.append(f"  {name}: {spec}")

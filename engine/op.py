@@ -92,6 +92,10 @@ class Op:
         self.order = order
         self.domain = domain
         self.traits = frozenset(traits)
+        # What eager mode asks of each call: the dtypes that need no cast, and whether rules may miss even the shapes.
+        self.direct = frozenset() if casts is None else accepts & dtypes.FLOATS if floating else accepts
+        self.whole = casts == slice(None)
+        self.shapeless = Trait.ELEMENTWISE in self.traits and not self.keeps_x
         self.samples = samples
         self.errors = errors
         self.public: Callable[..., Any] = self
@@ -110,6 +114,9 @@ class Op:
     def prepare(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
         """The operands as handles and weak scalars of one dtype, with the casts written as ops of their own."""
         interpreter = dispatch.current()
+        arity = self.__dict__.get("arity", len(args))
+        if len(args) != arity:
+            raise ArgumentError(f"takes {arity} operand{'s' * (arity > 1)}, not {len(args)}", op=self.name, operands=args)
         ready = [
             a if isinstance(a, Handle) or is_scalar(a) else interpreter.asarray(a, None) for a in args
         ]
@@ -166,7 +173,7 @@ class Op:
                 f"shapes {' and '.join(_shape_text(a) for a in args)} do not fit: {mistake}",
                 op=self.name,
                 operands=args,
-                fix=_shape_fix(args),
+                fix=_shape_fix(self.name, args),
             ) from None
 
 
@@ -199,7 +206,9 @@ def _shape_text(a: Any) -> str:
     return show_shape(a.shape) if hasattr(a, "shape") else repr(a)
 
 
-def _shape_fix(args: Sequence[Any]) -> str:
+def _shape_fix(op: str, args: Sequence[Any]) -> str:
+    if op == "matmul":
+        return "columns of the first must match rows of the second; turn one of them with .mT, or swap them"
     shapes = [a.shape for a in args if hasattr(a, "shape")]
     if len(shapes) == 2 and {len(shapes[0]), len(shapes[1])} == {1, 2}:
         short, long = sorted(shapes, key=len)

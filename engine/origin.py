@@ -75,7 +75,7 @@ def inherited() -> Origin:
 
 def noted(note: str, origin: Origin) -> Origin:
     """An origin with a word in front on what was derived from it."""
-    return (note, *(f for f in origin if not isinstance(f, str)))
+    return (note, *[f for f in origin if type(f) is not str])
 
 
 def union(*origins: Origin) -> Origin:

@@ -278,7 +278,12 @@ def same(a: Size, b: Size) -> bool:
 
 def same_shape(a: Shape, b: Shape) -> bool:
     """Whether two shapes are equal whatever the names stand for."""
-    return a is b or (len(a) == len(b) and all(same(m, n) for m, n in zip(a, b, strict=True)))
+    if len(a) != len(b):
+        return False
+    for m, n in zip(a, b):
+        if not same(m, n):
+            return False
+    return True
 
 
 def agree(a: Size, b: Size) -> bool:
@@ -379,3 +384,14 @@ class Spec:
 def bytes_of(spec: Spec, sizes: Mapping[str, int]) -> int:
     """How many bytes a value of this spec takes."""
     return math.prod(evaluate(n, sizes) for n in spec.shape) * spec.dtype.itemsize
+
+
+def evaluated(value: Any, sizes: Mapping[str, int]) -> Any:
+    """A structure of attributes with its named sizes replaced by numbers."""
+    if isinstance(value, Dim):
+        return value.evaluate(sizes)
+    if isinstance(value, tuple):
+        return tuple(evaluated(v, sizes) for v in value)
+    if isinstance(value, dict):
+        return {k: evaluated(v, sizes) for k, v in value.items()}
+    return value

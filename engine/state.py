@@ -21,10 +21,11 @@ class State(Handle):
     Its shape and dtype are fixed when it is made.
     """
 
-    __slots__ = ("_grad", "_record", "_value", "name", "trainable")
+    __slots__ = ("_grad", "_record", "_value", "_version", "name", "trainable")
 
     def __init__(self, value: Any, dtype: Any = None, *, name: str | None = None) -> None:
         self._value = own(value, dtype)
+        self._version = 0  # counts how often another array took the value's place
         self._record: Record | None = None  # the leaf on the eager tape, made on first use
         self._grad: Any = None
         self.name = name
@@ -62,6 +63,16 @@ class State(Handle):
             raise ShapeError("a state keeps its shape", op="assign", operands=(self, handle))
         interpreter.assign(self, handle)
 
+    def hold(self, array: np.ndarray[Any, Any]) -> None:
+        """Hold another array of the same shape and dtype; the interpreters' way to assign."""
+        self._value = array
+        self._version += 1
+        self._record = None
+
+    def own_value(self) -> None:
+        """Hold a copy of the value, so that it may be overwritten although others hold the old array."""
+        self.hold(self._value.copy())
+
     def _rebind(self, new: Any) -> None:
         self.assign(new)
 
@@ -75,8 +86,15 @@ class State(Handle):
         """The Python number of a one-element value."""
         return self._value.item()
 
+    def tolist(self) -> Any:
+        """The value as nested Python lists."""
+        return self._value.tolist()
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
-        return np.array(self._value, dtype=dtype, copy=copy)
+        return np.array(self._value if copy else self.numpy(), dtype=dtype, copy=copy)
+
+    def __reduce__(self) -> Any:
+        return _restored, (type(self), self._value, self.name, self.trainable, self._grad)
 
     def __repr__(self) -> str:
         label = f" {self.name!r}" if self.name else ""
@@ -101,6 +119,25 @@ class Parameter(State):
     def requires_grad(self, value: bool) -> None:
         self.trainable = bool(value)
         self._record = None
+
+
+class Pending:
+    """A gradient a compiled step left in its own memory; copied out when somebody looks at it."""
+
+    __slots__ = ("_memory",)
+
+    def __init__(self, memory: np.ndarray[Any, Any]) -> None:
+        self._memory = memory
+
+    @property
+    def _value(self) -> np.ndarray[Any, Any]:
+        return self._memory.copy()
+
+
+def _restored(kind: type[State], value: Any, name: str | None, trainable: bool, grad: Any) -> State:
+    state = kind(value, name=name)
+    state.trainable, state._grad = trainable, grad
+    return state
 
 
 def own(value: Any, dtype: Any = None) -> np.ndarray[Any, Any]:

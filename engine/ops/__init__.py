@@ -44,11 +44,11 @@ _OPERATORS: dict[str, tuple[Any, bool]] = {
     "le": (compare.less_equal, False),
     "gt": (compare.greater, False),
     "ge": (compare.greater_equal, False),
-    "and": (compare.logical_and, True),
-    "or": (compare.logical_or, True),
-    "xor": (compare.logical_xor, True),
+    "and": (compare._and, True),
+    "or": (compare._or, True),
+    "xor": (compare._xor, True),
 }
-_UNARY = {"neg": arithmetic.negative, "invert": compare.logical_not}
+_UNARY = {"neg": arithmetic.negative, "invert": compare._not}
 _METHODS = """sum mean prod max min any all argmax argmin var std logsumexp cumulative_sum reshape permute_dims flatten
 squeeze expand_dims broadcast_to take clip astype exp log sqrt tanh sigmoid relu abs square sign sin cos erf floor ceil
 softmax log_softmax repeat tile flip roll split unstack pow""".split()

@@ -214,7 +214,7 @@ abs = elementwise(
     np.abs,
     1,
     name="abs",
-    lower="abs({0})",
+    lower=Scalar("fabs({0})", integer="where({0} < {zero}, -{0}, {0})"),
     accepts=NUMERIC,
     onnx="Abs",
     order=14,
@@ -225,7 +225,7 @@ abs = elementwise(
 sign = elementwise(
     np.sign,
     1,
-    lower="sign({0})",
+    lower="where({0} > {zero}, {one}, where({0} < {zero}, -{one}, where({0} == {0}, {zero}, {0})))",
     accepts=NUMERIC,
     keeps="",
     onnx="Sign",
@@ -281,10 +281,10 @@ def _rounding(kernel: Any, template: str, name: str, onnx: str | None, doc: str)
     return op
 
 
-_floor = _rounding(np.floor, "np.floor({0})", "floor", "Floor", "The largest whole number not above x (Array API).")
-_ceil = _rounding(np.ceil, "np.ceil({0})", "ceil", "Ceil", "The smallest whole number not below x (Array API).")
-_round = _rounding(np.rint, "np.rint({0})", "round", "Round", "The nearest whole number, halves to even (Array API).")
-_trunc = _rounding(np.trunc, "np.trunc({0})", "trunc", None, "The whole number nearest to x towards 0 (Array API).")
+_floor = _rounding(np.floor, "floor({0})", "floor", "Floor", "The largest whole number not above x (Array API).")
+_ceil = _rounding(np.ceil, "ceil({0})", "ceil", "Ceil", "The smallest whole number not below x (Array API).")
+_round = _rounding(np.rint, "rint({0})", "round", "Round", "The nearest whole number, halves to even (Array API).")
+_trunc = _rounding(np.trunc, "trunc({0})", "trunc", None, "The whole number nearest to x towards 0 (Array API).")
 floor, ceil, round, trunc = _floor.public, _ceil.public, _round.public, _trunc.public
 
 

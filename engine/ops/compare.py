@@ -8,6 +8,7 @@ import numpy as np
 
 from engine import dtypes
 from engine.errors import DTypeError
+from engine.lowering import Scalar
 from engine.op import Op, Trait, apply, as_handle, elementwise, publish
 
 COMPUTED = dtypes.COMPUTED
@@ -50,34 +51,53 @@ def _test(kernel: Any, template: str, name: str, onnx: str | None, doc: str, acc
 
 
 isnan = _test(np.isnan, "{0} != {0}", "isnan", "IsNaN", "x is not a number", dtypes.NUMERIC)
-isinf = _test(np.isinf, "abs({0}) == inf", "isinf", "IsInf", "x is infinite", dtypes.NUMERIC)
-isfinite = _test(np.isfinite, "abs({0}) < inf", "isfinite", None, "x is finite", dtypes.NUMERIC)
-logical_not = _test(np.logical_not, "{0} == 0", "logical_not", "Not", "x is false (or zero)")
+isinf = _test(
+    np.isinf, Scalar("fabs({0}) == {inf}", integer="{0} != {0}"), "isinf", "IsInf", "x is infinite", dtypes.NUMERIC
+)
+isfinite = _test(
+    np.isfinite, Scalar("fabs({0}) < {inf}", integer="{0} == {0}"), "isfinite", None, "x is finite", dtypes.NUMERIC
+)
 
 
-def _logic(kernel: Any, sign: str, onnx: str, doc: str) -> Op:
-    return elementwise(
+def _logic(kernel: Any, arity: int, template: str, onnx: str, doc: str) -> Op:
+    op = elementwise(
         kernel,
-        2,
-        lower="({0} != 0) " + sign + " ({1} != 0)",
-        accepts=COMPUTED,
+        arity,
+        lower=template,
+        accepts=dtypes.BOOL,
         keeps="",
         onnx=onnx,
         order=13,
-        traits=[Trait.COMMUTATIVE],
-        doc=f"Whether {doc} true (or nonzero), element by element, as bool (Array API).",
+        traits=[Trait.COMMUTATIVE] if arity == 2 else [],
+        doc=f"Whether {doc}, element by element, as bool; numbers count as true where nonzero (Array API).",
     )
 
+    @publish(op)
+    def logical(*args: Any) -> Any:
+        return apply(op, *(_truth(a) for a in args))
 
-logical_and = _logic(np.logical_and, "&", "And", "both are")
-logical_or = _logic(np.logical_or, "|", "Or", "either is")
-logical_xor = _logic(np.logical_xor, "^", "Xor", "exactly one is")
+    logical.__name__ = logical.__qualname__ = op.name
+    return op
+
+
+def _truth(x: Any) -> Any:
+    if isinstance(x, bool):
+        return x
+    x = as_handle(x)
+    return x if x.dtype == dtypes.bool_ else not_equal(x, 0)
+
+
+_not = _logic(np.logical_not, 1, "not {0}", "Not", "x is false")
+_and = _logic(np.logical_and, 2, "{0} & {1}", "And", "both are true")
+_or = _logic(np.logical_or, 2, "{0} | {1}", "Or", "either is true")
+_xor = _logic(np.logical_xor, 2, "{0} ^ {1}", "Xor", "exactly one is true")
+logical_not, logical_and, logical_or, logical_xor = _not.public, _and.public, _or.public, _xor.public
 
 _where = elementwise(
     np.where,
     3,
     name="where",
-    lower="{1} if {0} else {2}",
+    lower="where({0}, {1}, {2})",
     accepts=COMPUTED,
     casts=slice(1, 3),
     onnx="Where",

@@ -58,7 +58,7 @@ def _sigmoid(x: Any) -> Any:
 
 sqrt = _smooth(
     np.sqrt,
-    "np.sqrt({0})",
+    "sqrt({0})",
     lambda g, y, x: g / (y * 2),
     keeps="y",
     order=26,

@@ -1,0 +1,161 @@
+"""Object code on disk, one checked file per kernel, under a name that changes with anything the code depends on."""
+
+import hashlib
+import os
+import platform
+import struct
+import sys
+import tempfile
+import warnings
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import llvmlite
+
+from compiler.machine import processor
+
+MAGIC = b"tapegraph object 1\n"
+HEADER = struct.Struct("<Q32s")  # length and SHA-256 of what follows
+LIMIT = 256 << 20  # bytes kept on disk
+PRUNE_EVERY = 200  # stores between two looks at the size
+SOURCES = (
+    "vectormath*",
+    "vocabulary*",
+    "intrinsics.py",
+    "frontend.py",
+    "toolchain.py",
+    "machine.py",
+    "kernel.py",
+)
+
+
+@dataclass
+class Stats:
+    """What the disk cache did in this process; `rejected` counts damaged files."""
+
+    hits: int = 0
+    misses: int = 0
+    stores: int = 0
+    rejected: int = 0
+
+
+stats = Stats()
+_memory: dict[str, bytes] = {}  # what could not be written
+_warned = False
+
+
+def directory() -> Path:
+    """$TAPEGRAPH_CACHE_DIR, else the platform's cache folder."""
+    if chosen := os.environ.get("TAPEGRAPH_CACHE_DIR"):
+        return Path(chosen)
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", Path.home())) / "tapegraph"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "tapegraph"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tapegraph"
+
+
+def _numba_version() -> str:
+    """numba's version without importing it, nor importlib.metadata (25 ms)."""
+    spec = find_spec("numba")
+    if spec is None or spec.origin is None:
+        return "none"
+    version_file = Path(spec.origin).with_name("_version.py")
+    return (
+        version_file.read_text()
+        if version_file.exists()
+        else f"{spec.origin} {os.stat(spec.origin).st_mtime_ns}"
+    )
+
+
+@cache
+def environment() -> str:
+    """Hash of all but the kernel: interpreter, numba, llvmlite, LLVM, CPU, and the sources code is made from."""
+    parts = [platform.python_version(), _numba_version(), llvmlite.__version__, *processor()]
+    here = Path(__file__).parent
+    for pattern in SOURCES:
+        for path in sorted(here.glob(pattern)):
+            parts += [file.read_text() for file in ([path] if path.is_file() else sorted(path.glob("*.py")))]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _path(key: str) -> Path:
+    name = hashlib.blake2b(f"{environment()} {key}".encode(), digest_size=20).hexdigest()
+    return directory() / name[:2] / f"{name}.o"
+
+
+def fetch(key: str) -> bytes | None:
+    """The object code stored for a kernel's key; None when there is none or the file is damaged."""
+    if (kept := _memory.get(key)) is not None:
+        stats.hits += 1
+        return kept
+    try:
+        raw = _path(key).read_bytes()
+    except OSError:
+        stats.misses += 1
+        return None
+    code = raw[len(MAGIC) + HEADER.size :]
+    if raw[: len(MAGIC)] == MAGIC and len(raw) >= len(MAGIC) + HEADER.size:
+        length, digest = HEADER.unpack_from(raw, len(MAGIC))
+        if length == len(code) and digest == hashlib.sha256(code).digest():
+            stats.hits += 1
+            return code
+    stats.rejected += 1
+    stats.misses += 1
+    return None
+
+
+def store(key: str, code: bytes) -> None:
+    """Keep object code; readers see the whole file or none. Falls back to memory where nothing can be written."""
+    path = _path(key)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(MAGIC + HEADER.pack(len(code), hashlib.sha256(code).digest()) + code)
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+    except OSError as error:
+        _memory[key] = code
+        _warn(error)
+        return
+    stats.stores += 1
+    if stats.stores % PRUNE_EVERY == 0:
+        prune()
+
+
+def _warn(error: OSError) -> None:
+    global _warned
+    if not _warned:
+        _warned = True
+        warnings.warn(
+            f"compiled kernels are kept in memory only, {directory()} cannot be written: {error}. "
+            "Set TAPEGRAPH_CACHE_DIR to a folder you may write to.",
+            stacklevel=3,
+        )
+
+
+def prune(limit: int = LIMIT) -> int:
+    """Delete the oldest files until `limit` bytes remain; returns the number deleted."""
+    files = []
+    for path in directory().glob("*/*.*"):
+        try:
+            found = path.stat()
+        except OSError:
+            continue
+        files.append((found.st_mtime, found.st_size, path))
+    total, deleted = sum(size for _, size, _ in files), 0
+    for _, size, path in sorted(files):
+        if total <= limit:
+            break
+        try:
+            path.unlink()
+        except OSError:
+            continue
+        total, deleted = total - size, deleted + 1
+    return deleted

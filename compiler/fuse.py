@@ -1,0 +1,258 @@
+"""Fusion: nodes that can share one loop nest become one group; everything else stays a unit of its own.
+
+A group has an iteration space (a list of sizes) and, for each member, a map from the member's axes to axes of that
+space. Elementwise ops, folds and axis relabelings (broadcast, permutation, axes of size 1) are fused; a member's
+value is then a function of the loop counters and need not exist in memory.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from engine.lowering import Fold, Scalar, View
+from engine.record import Record
+from engine.spec import Shape, Size, same, same_shape
+from graph.graph import Graph
+
+MEMBERS = 64  # larger groups cost more to compile than another pass over memory costs to run
+AxisMap = tuple[int | None, ...]
+
+INLINE = ("full", "iota", "size_of")  # written into the kernels that use them: they read nothing
+
+
+@dataclass(eq=False)
+class Unit:
+    """One thing to run: a group of fused records, or a single record of another kind.
+
+    ``space``: sizes of the loops, outermost first. ``inner``: the first axis of the innermost part, over which folds
+    run whose results the group itself uses; None while no fold has fixed it. ``sums``: members that are folds over
+    other axes: they accumulate into memory and can be used by later units only.
+    """
+
+    members: dict[Record, AxisMap] = field(default_factory=dict)
+    space: list[Size] = field(default_factory=list)
+    inner: int | None = None
+    sums: set[Record] = field(default_factory=set)
+    fused: bool = False
+
+    @property
+    def first(self) -> int:
+        return min(r.serial for r in self.members)
+
+    @property
+    def last(self) -> int:
+        return max(r.serial for r in self.members)
+
+
+def relabeling(record: Record) -> bool:
+    """Whether a view only renames, permutes, repeats or drops axes, so that it can live inside a loop nest."""
+    if record.op.name in ("broadcast_to", "permute_dims"):
+        return True
+    return record.op.name == "reshape" and same_shape(
+        _without_ones(record.shape), _without_ones(record.args[0].shape)
+    )
+
+
+def _without_ones(shape: Shape) -> Shape:
+    return tuple(n for n in shape if not same(n, 1))
+
+
+def relabeled(record: Record, source: AxisMap) -> AxisMap:
+    """The axis map of a relabeling, given that of its operand; new axes map nowhere yet."""
+    operand = record.args[0]
+    if record.op.name == "permute_dims":
+        return tuple(source[a] for a in record.attrs["axes"])
+    if record.op.name == "broadcast_to":
+        return (None,) * (len(record.shape) - len(source)) + source
+    kept = iter([m for n, m in zip(operand.shape, source, strict=True) if not same(n, 1)])
+    return tuple(None if same(n, 1) else next(kept) for n in record.shape)
+
+
+class Fuser:
+    """Grows groups along the edges of a graph, in dependence order."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.unit_of: dict[Record, Unit] = {}
+        self.graph = graph
+
+    def run(self) -> list[Unit]:
+        """The units of the graph; each record that needs computing belongs to exactly one."""
+        for record in self.graph.nodes:
+            if not record.args and (record.op.name == "leaf" or record.op.name in INLINE):
+                continue
+            if not self._join(record):
+                self._start(record)
+        seen: dict[Unit, None] = {}
+        for record in self.graph.nodes:
+            if record in self.unit_of:
+                seen.setdefault(self.unit_of[record])
+        return list(seen)
+
+    # ------------------------------------------------------------------------------------ starting
+
+    def _start(self, record: Record) -> None:
+        unit = Unit()
+        match record.op.lower:
+            case Scalar():
+                unit.fused, unit.space = True, list(record.shape)
+                unit.members[record] = tuple(range(len(record.shape)))
+            case Fold():
+                unit.fused, unit.space = True, list(record.args[0].shape)
+                self._add_fold(unit, record, tuple(range(len(unit.space))))
+            case _:
+                unit.members[record] = ()
+        self.unit_of[record] = unit
+
+    def _add_fold(self, unit: Unit, record: Record, source: AxisMap) -> bool:
+        """Make a fold a member: as a value of the group where it runs over the last axes, else as a sum."""
+        folded = {source[a] for a in record.attrs["axis"] if source[a] is not None}
+        start = len(unit.space) - len(folded)
+        suffix = folded == set(range(start, len(unit.space)))
+        if suffix and folded and (unit.inner is None or unit.inner == start):
+            unit.inner = start
+        elif suffix and folded and unit.inner is not None and start > unit.inner:
+            return False  # a fold over fewer axes than the loops of this group fold
+        else:
+            unit.sums.add(record)
+        unit.members[record] = source
+        return True
+
+    # ------------------------------------------------------------------------------------ joining
+
+    def _join(self, record: Record) -> bool:
+        lower = record.op.lower
+        if not (isinstance(lower, Scalar | Fold) or (isinstance(lower, View) and relabeling(record))):
+            return False
+        units = {self.unit_of[a]: None for a in record.args if a in self.unit_of}
+        candidates = sorted((u for u in units if u.fused), key=lambda u: u.last, reverse=True)
+        for unit in candidates:
+            if self._add(unit, record):
+                self.unit_of[record] = unit
+                for other in candidates:
+                    if other is not unit:
+                        self._merge(unit, other, record)
+                return True
+        return False
+
+    def _add(self, unit: Unit, record: Record) -> bool:
+        if len(unit.members) >= MEMBERS or any(a in unit.sums for a in record.args):
+            return False
+        outside = [self.unit_of[a] for a in record.args if a not in unit.members and a in self.unit_of]
+        if self._depends(outside, {unit}):
+            return False
+        if isinstance(record.op.lower, Fold):
+            operand = record.args[0]
+            return operand in unit.members and self._add_fold(unit, record, unit.members[operand])
+        axes = self._axes(unit, record)
+        if axes is None:
+            return False
+        unit.members[record] = axes
+        return True
+
+    def _axes(self, unit: Unit, record: Record) -> AxisMap | None:
+        """Which axes of the group's space the axes of a new member are, or None where it does not fit."""
+        rank = len(record.shape)
+        found: list[int | None] = [None] * rank
+        for a in record.args:
+            if a not in unit.members:
+                continue
+            source = (
+                relabeled(record, unit.members[a]) if isinstance(record.op.lower, View) else unit.members[a]
+            )
+            source = (None,) * (rank - len(source)) + source
+            for i, m in enumerate(source):
+                if m is None:
+                    continue
+                if found[i] is None:
+                    found[i] = m
+                elif found[i] != m:
+                    return None
+        for i, n in enumerate(record.shape):
+            m = found[i]
+            if same(n, 1):
+                continue
+            if m is not None and not same(unit.space[m], n):
+                return None
+            if m is None:
+                free = [k for k, size in enumerate(unit.space) if k not in found and same(size, n)]
+                if not free:
+                    return None
+                found[i] = free[-1]
+        used = [m for m in found if m is not None]
+        if len(set(used)) != len(used) or not self._placed(unit, record, found):
+            return None
+        return tuple(found)
+
+    def _placed(self, unit: Unit, record: Record, axes: list[int | None]) -> bool:
+        """Whether a member of this shape has a place to be computed: in the innermost loop, or outside of it."""
+        varying = {m for n, m in zip(record.shape, axes, strict=True) if m is not None and not same(n, 1)}
+        full = {k for k, size in enumerate(unit.space) if not same(size, 1)}
+        if varying == full:
+            return True
+        return unit.inner is not None and varying == {k for k in full if k < unit.inner}
+
+    def _merge(self, unit: Unit, other: Unit, via: Record) -> None:
+        """Join two groups that feed the same record, where one loop nest can serve both."""
+        if other.sums & set(via.args) or len(unit.members) + len(other.members) > MEMBERS:
+            return
+        if len(unit.space) != len(other.space):
+            return
+        wanted, move = unit.members[via], dict[int, int]()
+        for a in via.args:
+            if a in other.members:
+                source = other.members[a]
+                source = (None,) * (len(wanted) - len(source)) + source
+                for here, there in zip(wanted, source, strict=True):
+                    if here is not None and there is not None and move.setdefault(there, here) != here:
+                        return
+        if sorted(move) != list(range(len(other.space))) or sorted(move.values()) != sorted(move):
+            return
+        if any(not same(other.space[k], unit.space[m]) for k, m in move.items()):
+            return
+        inner = unit.inner
+        if other.inner is not None:
+            if {move[k] for k in range(other.inner, len(other.space))} != set(
+                range(other.inner, len(unit.space))
+            ):
+                return
+            if inner is not None and inner != other.inner:
+                return
+            inner = other.inner
+        members = {*unit.members, *other.members}
+        before = {
+            self.unit_of[a]
+            for r in members
+            for a in r.args
+            if a in self.unit_of and self.unit_of[a] not in (unit, other)
+        }
+        if self._depends(list(before), {unit, other}):
+            return
+        unit.inner = inner
+        unit.sums |= other.sums
+        for record, axes in other.members.items():
+            unit.members[record] = tuple(None if m is None else move[m] for m in axes)
+            self.unit_of[record] = unit
+
+    def _depends(self, units: list[Unit], on: set[Unit]) -> bool:
+        """Whether any of ``units`` needs, directly or not, something of ``on`` to have run before it."""
+        floor = min(u.first for u in on)
+        seen = set(units)
+        stack = list(units)
+        while stack:
+            unit = stack.pop()
+            if unit in on:
+                return True
+            if unit.last < floor:
+                continue
+            for record in unit.members:
+                for a in record.args:
+                    before = self.unit_of.get(a)
+                    if before is not None and before not in seen:
+                        seen.add(before)
+                        stack.append(before)
+        return False
+
+
+def fuse(graph: Graph) -> list[Unit]:
+    """The units of a graph, in an order of first appearance (not yet of execution)."""
+    return Fuser(graph).run()

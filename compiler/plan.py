@@ -1,0 +1,436 @@
+"""The plan: what to run in which order, and which buffer each value lives in. Data, not code."""
+
+from __future__ import annotations
+
+import heapq
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from compiler import blas
+from compiler.buffers import Buffer, Place, dense, new_place, view_of
+from compiler.emit import Bind, Emitter, Step
+from compiler.fuse import INLINE, Unit, fuse
+from compiler.kernel import Kernel, Param
+from engine.lowering import Assemble, Fold, Loop, Product, Scalar, View, contiguous
+from engine.op import OPS
+from engine.record import Record
+from engine.spec import Size, product, same
+from engine.state import State
+from graph.graph import Graph
+
+IDENTITY = OPS["stop_gradient"]
+
+
+@dataclass
+class Callback:
+    """A row of the plan that goes back to Python: an op without native code runs its NumPy kernel."""
+
+    record: Record
+    operands: list[Place]
+    result: Place
+    records: list[Record] = field(default_factory=list)
+    reads: set[Buffer] = field(default_factory=set)
+    writes: set[Buffer] = field(default_factory=set)
+    traps: bool = True
+
+
+@dataclass
+class Plan:
+    """Steps in order, the places of leaves and results, and how each state is written back."""
+
+    graph: Graph
+    steps: list[Step | Callback]
+    inputs: list[Place]
+    captured: list[tuple[Place, np.ndarray]]
+    states: dict[State, Place]
+    grads: dict[State, Place]
+    outputs: list[Place]
+    kept: dict[State, Place | None]
+    updated: set[State]
+    units: list[Unit]
+
+    @property
+    def kernels(self) -> list[Kernel]:
+        return [s.kernel for s in self.steps if isinstance(s, Step)]
+
+
+class Planner:
+    """Turns a graph into a plan."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.units = fuse(graph)
+        self.unit_of = {r: u for u in self.units for r in u.members}
+        self.places: dict[Record, Place] = {}
+        self.stored: dict[Unit, dict[Record, Place]] = {u: {} for u in self.units}
+        self.steps: list[Step | Callback] = []
+        self.copies: dict[Record, Record] = {}
+
+    def run(self) -> Plan:
+        graph = self.graph
+        inputs = [self._leaf(r, "input", i) for i, r in enumerate(graph.inputs)]
+        states = {s: self._leaf(r, "state", s) for s, r in graph.states.items()}
+        grads = {s: self._leaf(r, "grad", s) for s, r in graph.grads.items()}
+        captured = [(self._leaf(r, "captured", i), a) for i, (r, a) in enumerate(graph.captured.items())]
+        self.users = self._users()
+        self.last_units = self._commit_units()
+        outputs = [
+            self._claim(r, new_place("output", r.dtype, r.shape, i)) for i, r in enumerate(graph.outputs)
+        ]
+        kept = {
+            s: None if r is None else self._claim(r, new_place("kept", r.dtype, r.shape, s))
+            for s, r in graph.grad_updates.items()
+        }
+        for record in self._demanded():
+            self._demand(record)
+        early, late = self._scheduled()
+        for unit in early:
+            self._run_unit(unit)
+        late_records = {r for u in late for r in u.members}
+        finals = [*zip(graph.outputs, outputs), *((r, kept[s]) for s, r in graph.grad_updates.items() if r)]
+        staged = self._staged()
+        for record, place in finals:
+            if self._base(record) not in late_records:
+                self._deliver(record, place)
+        for unit in late:
+            self._run_unit(unit)
+        for record, place in finals:
+            if self._base(record) in late_records:
+                self._deliver(record, place)
+        for state, record in graph.updates.items():
+            self._deliver(staged.get(record, record), states[state])
+        return Plan(
+            graph, self.steps, inputs, captured, states, grads, outputs, kept, set(graph.updates), self.units
+        )
+
+    def _leaf(self, record: Record, kind: str, key: object) -> Place:
+        place = self.places[record] = new_place(kind, record.dtype, record.shape, key)
+        return place
+
+    # ------------------------------------------------------------------------------------ which values exist in memory
+
+    def _users(self) -> dict[Record, set[Unit]]:
+        users: dict[Record, set[Unit]] = {}
+        for unit in self.units:
+            for record in unit.members:
+                for a in record.args:
+                    if a not in unit.members:
+                        users.setdefault(a, set()).add(unit)
+        return users
+
+    def _commit_units(self) -> set[Unit]:
+        """Groups that only produce new values of states: they run last and may write in place."""
+        updates = {r for s, r in self.graph.updates.items() if r in self.unit_of}
+        found = {self.unit_of[r] for r in updates if self.unit_of[r].fused}
+        return {u for u in found if not any(self.users.get(r) for r in u.members)}
+
+    def _claim(self, record: Record, place: Place) -> Place:
+        """Let the unit that computes a result write it where the caller will read it, where that is possible."""
+        base = self._base(record)
+        unit = self.unit_of.get(base)
+        if unit is None or base in self.places:
+            return place
+        # A result that is a dense view of a computed value: the value itself is written to the result's buffer.
+        own = Place(place.buffer, contiguous(base.shape), base.shape)
+        view: Place | None = own
+        chain = []
+        while record is not base:
+            chain.append(record)
+            record = record.args[0]
+        for step in reversed(chain):
+            view = view_of(view, step) if view is not None else None
+        if view is not None and view.whole:
+            self.places[base] = own
+            if unit.fused:
+                self.stored[unit][base] = own
+        return place
+
+    def _demanded(self) -> Iterable[Record]:
+        """Records that must be readable from memory: results, and what units read from outside themselves."""
+        for unit in self.units:
+            for record in unit.members:
+                for a in record.args:
+                    if a not in unit.members and not (a.op.name in INLINE and unit.fused):
+                        yield a
+        for unit in self.last_units:
+            for state, record in self.graph.updates.items():
+                if (
+                    record in unit.members
+                    and record not in self.places
+                    and self._in_place(unit, state, record)
+                ):
+                    self.places[record] = self.stored[unit][record] = self.places[self.graph.states[state]]
+        yield from self.graph.results
+        for unit in self.units:
+            yield from unit.sums
+
+    def _in_place(self, unit: Unit, state: State, record: Record) -> bool:
+        """Whether a new value may be written over the old one while the group still reads it."""
+        leaf = self.graph.states.get(state)
+        if leaf is None or not isinstance(record.op.lower, Scalar) or record in unit.sums:
+            return False
+        others = self._readers(leaf) - {unit}
+        if others & self.last_units or list(self.graph.updates.values()).count(record) > 1:
+            return False
+        if any(
+            r.op.lower.traps for r in unit.members if isinstance(r.op.lower, Scalar) and r.dtype.kind in "iu"
+        ):
+            return False
+        axes = unit.members[record]
+        for reader in unit.members:
+            if leaf in reader.args and (
+                unit.members[reader] != axes or isinstance(reader.op.lower, Fold) or unit.inner is not None
+            ):
+                return False
+        views = [r for u in self.users.get(leaf, ()) for r in u.members if isinstance(r.op.lower, View)]
+        return not any(unit in self._readers(v) for v in views)
+
+    def _readers(self, record: Record) -> set[Unit]:
+        """The units that read a value, directly or through views of it."""
+        found: set[Unit] = set()
+        for unit in self.users.get(record, ()):
+            if unit.fused:
+                found.add(unit)
+            for member in unit.members:
+                if not unit.fused and record in member.args:
+                    found |= self._readers(member) if isinstance(member.op.lower, View) else {unit}
+        return found
+
+    def _demand(self, record: Record) -> None:
+        if record in self.places or record.op.name in INLINE:
+            return
+        unit = self.unit_of[record]
+        if isinstance(record.op.lower, View):
+            self._demand(record.args[0])
+            return
+        place = self.places[record] = new_place("temp", record.dtype, record.shape)
+        if unit.fused:
+            self.stored[unit][record] = place
+
+    def _base(self, record: Record) -> Record:
+        while isinstance(record.op.lower, View):
+            record = record.args[0]
+        return record
+
+    # ------------------------------------------------------------------------------------ order
+
+    def _scheduled(self) -> tuple[list[Unit], list[Unit]]:
+        """Units in dependence order, those that only write states apart, at the end."""
+        after: dict[Unit, set[Unit]] = {u: set() for u in self.units}
+        waiting = dict.fromkeys(self.units, 0)
+        for unit in self.units:
+            before = {self.unit_of[a] for r in unit.members for a in r.args if a in self.unit_of} - {unit}
+            waiting[unit] = len(before)
+            for b in before:
+                after[b].add(unit)
+        ready = [(u.last, i, u) for i, u in enumerate(self.units) if not waiting[u]]
+        heapq.heapify(ready)
+        order: list[Unit] = []
+        count = len(self.units)
+        while ready:
+            _, _, unit = heapq.heappop(ready)
+            order.append(unit)
+            for follower in after[unit]:
+                waiting[follower] -= 1
+                if not waiting[follower]:
+                    count += 1
+                    heapq.heappush(ready, (follower.last, count, follower))
+        assert len(order) == len(self.units), "units depend on each other in a circle"
+        return [u for u in order if u not in self.last_units], [u for u in order if u in self.last_units]
+
+    def _staged(self) -> dict[Record, Record]:
+        """Copies of new state values that are (views of) other states' old ones, made before any state changes."""
+        staged = {}
+        changing = {self.graph.states[s] for s in self.graph.updates if s in self.graph.states}
+        for record in self.graph.updates.values():
+            if self._base(record) in changing and record.op.name not in INLINE:
+                staged[record] = self._copied(record)
+        return staged
+
+    # ------------------------------------------------------------------------------------ places
+
+    def locate(self, record: Record) -> Place:
+        """The place of a value; a constant, or a view no layout can express, is copied out first."""
+        place = self.places.get(record)
+        if place is not None:
+            return place
+        if isinstance(record.op.lower, View):
+            base = self.locate(record.args[0])
+            view = view_of(base, record)
+            if view is None:
+                copy = self._copied(record.args[0])
+                view = view_of(self.places[copy], record)
+                assert view is not None
+            self.places[record] = view
+            return view
+        return self.locate(self._copied(record))
+
+    def _copied(self, record: Record) -> Record:
+        """A record equal to this one that has a dense buffer of its own; the copying step is emitted at once."""
+        copy = self.copies.get(record)
+        if copy is None:
+            copy = Record(IDENTITY, (record,), {}, record.shape, record.dtype, record.origin, False)
+            self.copies[record] = copy
+            self.places[copy] = new_place("temp", record.dtype, record.shape)
+            self._copy_into(copy, self.places[copy])
+        return copy
+
+    def _copy_into(self, copy: Record, place: Place) -> None:
+        unit = Unit({copy: tuple(range(len(copy.shape)))}, list(copy.shape), fused=True)
+        self.steps.append(Emitter(unit, {copy: place}, self.locate).emit())
+
+    def _deliver(self, record: Record, place: Place) -> None:
+        """Make ``place`` hold a result, unless its unit wrote it there."""
+        held = self.locate(record) if record.op.name not in INLINE else None
+        if held is None or held.buffer is not place.buffer or not held.whole:
+            self._copy_into(Record(IDENTITY, (record,), {}, record.shape, record.dtype, record.origin), place)
+
+    def dense_place(self, record: Record) -> Place:
+        place = self.locate(record)
+        return place if dense(place.layout, place.shape) else self.places[self._copied(record)]
+
+    # ------------------------------------------------------------------------------------ steps
+
+    def _run_unit(self, unit: Unit) -> None:
+        if unit.fused:
+            stored = self.stored[unit]
+            if not stored:
+                return
+            for record in Emitter(unit, stored, self.locate).spilled():
+                stored[record] = self.places[record] = new_place("temp", record.dtype, record.shape)
+            self.steps.append(Emitter(unit, stored, self.locate).emit())
+            return
+        (record,) = unit.members
+        place = self.places.get(record)
+        if isinstance(record.op.lower, View) or place is None:
+            return
+        match record.op.lower:
+            case Assemble(parts=parts):
+                for number, layout in parts([a.spec for a in record.args], record.spec, record.attrs):
+                    a = record.args[number]
+                    copy = Record(IDENTITY, (a,), {}, a.shape, a.dtype, record.origin)
+                    self._copy_into(copy, Place(place.buffer, layout, a.shape))
+            case Loop():
+                self._loop(record, record.op.lower, place)
+            case Product():
+                self._product(record, place)
+            case _:
+                operands = [self.locate(a) for a in record.args]
+                step = Callback(record, operands, place, [record])
+                step.reads = {p.buffer for p in operands}
+                step.writes = {place.buffer}
+                self.steps.append(step)
+
+    def _loop(self, record: Record, lower: Loop, place: Place) -> None:
+        text, sizes = lower.text([a.spec for a in record.args], record.spec, record.attrs)
+        names = re.match(r"def kernel\(([^)]*)\)", text).group(1).replace(" ", "").split(",")  # type: ignore[union-attr]
+        if lower.reuses is not None:
+            a = record.args[lower.reuses]
+            self._copy_into(Record(IDENTITY, (a,), {}, a.shape, a.dtype, record.origin), place)
+        arrays = [self.dense_place(a) for i, a in enumerate(record.args) if i != lower.reuses]
+        params, binds = [], []
+        for name, p in zip(names, [*arrays, place]):
+            params.append(Param(name, "ptr", p.buffer.dtype.name, alias=True))
+            binds.append(Bind("ptr", p.buffer, p.layout.offset))
+        for name, size in zip(names[len(params) :], sizes, strict=True):
+            params.append(Param(name, "int"))
+            binds.append(Bind("int", None, size))
+        self.steps.append(
+            Step(
+                Kernel(text, tuple(params)),
+                binds,
+                [record],
+                {p.buffer for p in arrays},
+                {place.buffer},
+                "return 2" in text,
+            )
+        )
+
+    def _product(self, record: Record, place: Place) -> None:
+        a, b = record.args
+        m, k, n = a.shape[-2], a.shape[-1], b.shape[-1]
+        batch = product(record.shape[:-2])
+        left, right = self._matrix(a, record), self._matrix(b, record)
+        (pa, ta, lda, step_a), (pb, tb, ldb, step_b) = left, right
+        sizes: list[Size] = [batch, m, n, k, ta, tb, lda, ldb, n, step_a, step_b, m * n]
+        pointers = [Bind("ptr", p.buffer, p.layout.offset) for p in (pa, pb, place)]
+        if record.dtype.kind == "f":
+            kernel = blas.gemm_kernel(record.dtype.name)
+            calls = [Bind("blas", None, (record.dtype.name, i)) for i in range(2)]
+            numbers = [Bind("float", None, 1.0), Bind("float", None, 0.0)]
+            binds = [*pointers, *calls, *(Bind("int", None, s) for s in sizes), *numbers]
+        else:
+            kernel = _integer_product(record.dtype.name)
+            binds = [*pointers, *(Bind("int", None, s) for s in sizes)]
+        self.steps.append(Step(kernel, binds, [record], {pa.buffer, pb.buffer}, {place.buffer}))
+
+    def _matrix(self, record: Record, result: Record) -> tuple[Place, int, Size, Size]:
+        """A matrix operand as the BLAS wants it: place, transposed or not, leading dimension, step of the batch."""
+        place = self.locate(record)
+        found = self._as_matrix(place, record, result)
+        if found is None:
+            place = self.places[self._copied(record)]
+            found = self._as_matrix(place, record, result)
+        if found is None:  # batch axes that broadcast in an irregular pattern
+            shape = (*result.shape[:-2], *record.shape[-2:])
+            wide = Record(
+                OPS["broadcast_to"], (record,), {"shape": shape}, shape, record.dtype, record.origin
+            )
+            place = self.places[self._copied(wide)]
+            found = self._as_matrix(place, wide, result)
+            assert found is not None
+        return (place, *found)
+
+    def _as_matrix(self, place: Place, record: Record, result: Record) -> tuple[int, Size, Size] | None:
+        row, column = place.layout.strides[-2:]
+        rows, columns = record.shape[-2:]
+        if same(column, 1) or same(columns, 1):
+            transposed, leading = 0, columns if same(rows, 1) else row
+        elif same(row, 1) or same(rows, 1):
+            transposed, leading = 1, rows if same(columns, 1) else column
+        else:
+            return None
+        if same(leading, 0):
+            return None
+        lead = len(result.shape) - len(record.shape)
+        steps: list[tuple[Size, Size]] = []
+        for axis, n in enumerate(result.shape[:-2]):
+            if same(n, 1):
+                continue
+            own = axis - lead
+            s: Size = 0 if own < 0 or same(record.shape[own], 1) else place.layout.strides[own]
+            steps.append((n, s))
+        for (_, outer), (n, inner) in zip(steps, steps[1:]):
+            if not same(outer, inner * n):
+                return None
+        return transposed, leading, steps[-1][1] if steps else 0
+
+
+def _integer_product(dtype: str) -> Kernel:
+    """A plain matrix product, for the integers no BLAS multiplies."""
+    names = ["batch", "m", "n", "k", "ta", "tb", "lda", "ldb", "ldc", "step_a", "step_b", "step_c"]
+    text = f"""def kernel(a, b, c, {", ".join(names)}):
+    for i in range(batch):
+        for row in range(m):
+            for column in range(n):
+                total = {dtype}(0)
+                for j in range(k):
+                    x = a[i * step_a + where(ta != 0, j * lda + row, row * lda + j)]
+                    y = b[i * step_b + where(tb != 0, column * ldb + j, j * ldb + column)]
+                    total = {dtype}(total + {dtype}(x * y))
+                c[i * step_c + row * ldc + column] = total
+    return 0
+"""
+    pointers = [Param(p, "ptr", dtype) for p in "abc"]
+    return Kernel(text, (*pointers, *(Param(name, "int") for name in names)))
+
+
+def make_plan(graph: Graph) -> Plan:
+    """The plan of a graph."""
+    return Planner(graph).run()
+
+
+__all__ = ["Callback", "Plan", "contiguous", "make_plan"]

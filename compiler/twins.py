@@ -1,0 +1,95 @@
+"""The words a kernel's text may use, as plain numpy: the meaning of compiler/intrinsics.py without numba."""
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+
+def _cast(dtype):
+    # astype never raises on NaN or overflow, the scalar constructors do
+    return lambda value: np.asarray(value).astype(dtype)[()]
+
+
+def _half_to_float(bits):
+    return np.uint16(bits).view(np.float16).astype(np.float32)
+
+
+def _float_to_half(value):
+    return np.asarray(value).astype(np.float16).view(np.uint16)[()]
+
+
+def _fma(a, b, c):
+    """a*b + c; rounded once in float32 (the product is exact in float64), twice in float64."""
+    if np.asarray(a).dtype == np.float32:
+        return np.float32(np.float64(a) * np.float64(b) + np.float64(c))
+    return a * b + c
+
+
+def _bits(integer, floating):
+    return (
+        lambda value: np.asarray(value).astype(floating).view(integer)[()],
+        lambda value: np.asarray(value).astype(integer).view(floating)[()],
+    )
+
+
+CASTS = {name: _cast(name) for name in ("float32", "float64")}
+CASTS |= {f"{sign}int{bits}": _cast(f"{sign}int{bits}") for sign in ("", "u") for bits in (8, 16, 32, 64)}
+CASTS["bool_"] = _cast(np.bool_)
+
+_float32_bits, _bits_float32 = _bits(np.int32, np.float32)
+_float64_bits, _bits_float64 = _bits(np.int64, np.float64)
+
+INTRINSICS = {
+    "add": np.add,
+    "subtract": np.subtract,
+    "multiply": np.multiply,
+    "radd": np.add,
+    "rmul": np.multiply,
+    "maximum": np.maximum,
+    "minimum": np.minimum,
+    "floor_divide": np.floor_divide,
+    "remainder": np.remainder,
+    "fma": _fma,
+    "where": lambda condition, a, b: a if condition else b,
+    "sqrt": np.sqrt,
+    "fabs": np.abs,
+    "abs": np.abs,
+    "floor": np.floor,
+    "ceil": np.ceil,
+    "trunc": np.trunc,
+    "rint": np.rint,
+    "copysign": np.copysign,
+    "isnan": np.isnan,
+    "half_to_float": _half_to_float,
+    "float_to_half": _float_to_half,
+    "float32_bits": _float32_bits,
+    "bits_float32": _bits_float32,
+    "float64_bits": _float64_bits,
+    "bits_float64": _bits_float64,
+    "mulhi_u64": lambda a, b: np.uint64(int(a) * int(b) >> 64),
+}
+
+
+def _matrix(flat, start, rows, columns, row_step, column_step=1):
+    size = flat.itemsize
+    return as_strided(flat[start:], (rows, columns), (row_step * size, column_step * size))
+
+
+def _blas_gemm(_, ta, tb, m, n, k, alpha, a, at_a, lda, b, at_b, ldb, beta, c, at_c, ldc):
+    left = _matrix(a, at_a, k, m, lda).T if ta else _matrix(a, at_a, m, k, lda)
+    right = _matrix(b, at_b, n, k, ldb).T if tb else _matrix(b, at_b, k, n, ldb)
+    into = _matrix(c, at_c, m, n, ldc)
+    product = alpha * (left @ right)
+    into[...] = product if beta == 0 else product + beta * into
+
+
+def _blas_gemv(_, transposed, rows, columns, alpha, a, at_a, lda, x, at_x, incx, beta, y, at_y, incy):
+    matrix = _matrix(a, at_a, rows, columns, lda)
+    matrix = matrix.T if transposed else matrix
+    vector = _matrix(x, at_x, 1, matrix.shape[1], 1, incx)[0]
+    into = _matrix(y, at_y, 1, matrix.shape[0], 1, incy)[0]
+    product = alpha * (matrix @ vector)
+    into[...] = product if beta == 0 else product + beta * into
+
+
+LIBRARY = {"blas_gemm": _blas_gemm, "blas_gemv": _blas_gemv}
+PYTHON = {"range": range, **CASTS, **INTRINSICS, **LIBRARY}
