@@ -2,10 +2,9 @@
 
 import hashlib
 import os
-import platform
 import struct
 import sys
-import tempfile
+import threading
 import warnings
 from dataclasses import dataclass
 from functools import cache
@@ -73,7 +72,7 @@ def _numba_version() -> str:
 @cache
 def environment() -> str:
     """Hash of all but the kernel: interpreter, numba, llvmlite, LLVM, CPU, and the sources code is made from."""
-    parts = [platform.python_version(), _numba_version(), llvmlite.__version__, *processor()]
+    parts = [sys.version, _numba_version(), llvmlite.__version__, *processor()]
     here = Path(__file__).parent
     for pattern in SOURCES:
         for path in sorted(here.glob(pattern)):
@@ -112,13 +111,12 @@ def store(key: str, code: bytes) -> None:
     path = _path(key)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+        temporary = path.with_suffix(f".{os.getpid()}.{threading.get_ident()}.tmp")
         try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(MAGIC + HEADER.pack(len(code), hashlib.sha256(code).digest()) + code)
+            temporary.write_bytes(MAGIC + HEADER.pack(len(code), hashlib.sha256(code).digest()) + code)
             os.replace(temporary, path)
         except BaseException:
-            os.unlink(temporary)
+            temporary.unlink(missing_ok=True)
             raise
     except OSError as error:
         _memory[key] = code

@@ -1,6 +1,5 @@
 """This machine as LLVM sees it, and what object code for it may ask from outside."""
 
-import ctypes.util
 import struct
 import sys
 from functools import cache
@@ -29,7 +28,7 @@ def initialise() -> None:
         try:
             llvm.load_library_permanently("libm.so.6")
         except RuntimeError:
-            llvm.load_library_permanently(ctypes.util.find_library("m"))  # runs ldconfig, a few ms
+            llvm.load_library_permanently("libm.so")
 
 
 @cache

@@ -15,7 +15,6 @@ from compiler.emit import Step
 from compiler.memory import ALIGNMENT, arrange, lifetimes
 from compiler.plan import Callback, Plan
 from engine.errors import FeedError, InternalError, trapped
-from engine.record import Record
 from engine.spec import Dim, evaluate, evaluated
 from engine.state import Pending, State
 from graph import reference
@@ -128,6 +127,11 @@ class Program:
         if row > first:
             found.append((first, row))
         return found
+
+    @property
+    def callbacks(self) -> list[str]:
+        """Names of the ops that have no native code here and run their NumPy kernel."""
+        return sorted({s.record.op.name for s in self.plan.steps if isinstance(s, Callback)})
 
     # ------------------------------------------------------------------------------------ feeds
 
@@ -261,5 +265,3 @@ def _array(place: Place, memory: dict[Buffer, Array], sizes: dict[str, int]) -> 
     strides = [evaluate(s, sizes) * flat.itemsize for s in place.layout.strides]
     return np.lib.stride_tricks.as_strided(flat, shape, strides)
 
-
-__all__ = ["Program", "Record"]

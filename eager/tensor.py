@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from engine import dispatch
-from engine.errors import GradientError
-from engine.handle import Handle
+from engine import dispatch, dtypes
+from engine.errors import ArgumentError, DTypeError, GradientError
+from engine.handle import Handle, refuse_rebind
+from engine.ops.dtype import leaf as LEAF
 from engine.record import Record
 from engine.spec import DType, Shape
 
@@ -35,9 +36,34 @@ class Tensor(Handle):
         value = self._value
         return value.dtype if value is not None else self._record.dtype  # type: ignore[union-attr]
 
+    @property
+    def is_leaf(self) -> bool:
+        """Whether no recorded op made it."""
+        return self._record is None or self._record.op is LEAF
+
     def _rebind(self, new: Any) -> None:
+        if not isinstance(new, Tensor):
+            refuse_rebind(self, "setitem")
+        leaf = self._record is not None and self.is_leaf
+        if leaf and dispatch.current().grad_enabled:
+            raise GradientError(
+                "a leaf that gradients are taken of cannot be changed: its gradient would belong to neither value",
+                op="setitem",
+                operands=(self,),
+                fix="change a copy, x = x + 0, or change it inside tg.no_grad()",
+            )
         self._value = new._value
         self._record = new._record
+        if leaf:
+            self.requires_grad_()
+
+    def _array(self) -> np.ndarray[Any, Any]:
+        if self._value is None:
+            raise GradientError(
+                "a gradient rule looked at a value its op does not declare in keeps",
+                op=self._record and self._record.op.name,
+            )
+        return self._value
 
     def numpy(self) -> np.ndarray[Any, Any]:
         """The value as a read-only NumPy array, without a copy."""
@@ -45,44 +71,72 @@ class Tensor(Handle):
         array.flags.writeable = False
         return array
 
-    def _array(self) -> np.ndarray[Any, Any]:
-        if self._value is None:
-            raise GradientError(
-                "a gradient rule looked at a value it does not declare in keeps", op=self._record and self._record.op.name
-            )
-        return self._value
-
     def item(self) -> Any:
-        """The Python number of a one-element tensor."""
-        return self._array().item()
+        """The Python number of a one-element tensor. Raises ArgumentError for more or fewer."""
+        return self._one("item").item()
 
     def tolist(self) -> Any:
         """The value as nested Python lists."""
         return self._array().tolist()
 
+    def _one(self, wanted: str) -> np.ndarray[Any, Any]:
+        array = self._array()
+        if array.size != 1:
+            raise ArgumentError(
+                f"only an array of one element is a number, and this one has {array.size}",
+                op=wanted,
+                operands=(self,),
+                fix="use any() or all(), or where(condition, x, y) to choose element by element"
+                if wanted == "bool"
+                else "pick an element, x[0], reduce it, x.sum(), or take all of them, x.tolist()",
+            )
+        return array
+
+    def __bool__(self) -> bool:
+        return bool(self._one("bool").item())
+
+    def __int__(self) -> int:
+        return int(self._one("int").item())
+
+    def __float__(self) -> float:
+        return float(self._one("float").item())
+
+    def __index__(self) -> int:
+        array = self._one("index")
+        if array.ndim or array.dtype not in dtypes.INTEGERS:
+            raise DTypeError("an index is a 0-d array of integers", op="index", operands=(self,))
+        return int(array.item())
+
+    def __contains__(self, value: Any) -> bool:
+        return bool((self._array() == (value._array() if isinstance(value, Tensor) else value)).any())
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if self.ndim == 0 else super().__format__(spec)
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
-        return np.array(self._array(), dtype=dtype, copy=copy)
+        if copy:
+            return np.array(self._array(), dtype=dtype)
+        return np.array(self.numpy(), dtype=dtype, copy=copy)
 
     def __dlpack__(self, **options: Any) -> Any:
-        return self._array().__dlpack__(**options)
+        array = self._array()
+        # A broadcast is read-only to NumPy, which such an array may leave only under DLPack 1.0.
+        return (array if array.flags.writeable else array.copy()).__dlpack__(**options)
 
     def __dlpack_device__(self) -> tuple[int, int]:
         return self._array().__dlpack_device__()
 
-    def __bool__(self) -> bool:
-        return bool(self._array())
+    def __copy__(self) -> Tensor:
+        copy = Tensor(self._value, self._record)
+        if self._record is not None and self.is_leaf:
+            copy.requires_grad_()
+        return copy
 
-    def __int__(self) -> int:
-        return int(self._array())
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        return self.__copy__()  # the value is immutable, and so is the record
 
-    def __float__(self) -> float:
-        return float(self._array())
-
-    def __index__(self) -> int:
-        return self._array().__index__()
-
-    def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if self.ndim == 0 else super().__format__(spec)
+    def __reduce__(self) -> Any:
+        return _restored, (self._array(), self._record is not None and self.is_leaf)
 
     def requires_grad_(self, requires: bool = True) -> Tensor:
         """Make this tensor a leaf that gradients are taken of (or no longer); returns itself."""
@@ -90,8 +144,15 @@ class Tensor(Handle):
         return self
 
     def __repr__(self) -> str:
-        body = np.array2string(self._array(), separator=", ", prefix="tensor(")
+        if self._value is None:
+            return f"tensor(value not kept, shape={self.shape}, dtype={self.dtype.name})"
+        body = np.array2string(self._value, separator=", ", prefix="tensor(")
         tail = "" if self.dtype in (np.float32, np.int64, np.bool_) else f", dtype={self.dtype.name}"
         if self._record is not None:
-            tail += f", grad_fn={self._record.op.name}" if self._record.args else ", requires_grad=True"
+            tail += ", requires_grad=True" if self.is_leaf else f", grad_fn={self._record.op.name}"
         return f"tensor({body}{tail})"
+
+
+def _restored(value: np.ndarray[Any, Any], requires_grad: bool) -> Tensor:
+    tensor = Tensor(value)
+    return tensor.requires_grad_() if requires_grad else tensor

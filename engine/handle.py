@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -101,8 +102,17 @@ def install_operators(operators: dict[str, tuple[Any, bool]], unary: dict[str, A
 def install_methods(methods: dict[str, Callable[..., Any]], indexing: dict[str, Callable[..., Any]]) -> None:
     """Give Handle the public functions of these names as methods, and its indexing."""
     for name, function in methods.items():
-        setattr(Handle, name, function)
+        setattr(Handle, name, function if inspect.isfunction(function) else _method(function))
     _INDEXING.update(indexing)
+
+
+def _method(op: Any) -> Callable[..., Any]:
+    def method(self: Any, *args: Any) -> Any:  # an Op is no function: as a class attribute it would not bind self
+        return dispatch.current().apply(op, (self, *args), NO_ATTRS)
+
+    method.__name__ = method.__qualname__ = op.name
+    method.__doc__ = op.__doc__
+    return method
 
 
 def _binary(op: Any, name: str) -> Callable[[Any, Any], Any]:

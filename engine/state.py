@@ -94,7 +94,7 @@ class State(Handle):
         return np.array(self._value if copy else self.numpy(), dtype=dtype, copy=copy)
 
     def __reduce__(self) -> Any:
-        return _restored, (type(self), self._value, self.name, self.trainable, self._grad)
+        return _restored, (type(self), self._value, self.name, self.trainable, self.grad)
 
     def __repr__(self) -> str:
         label = f" {self.name!r}" if self.name else ""

@@ -17,7 +17,7 @@ from engine.ops.dtype import mark as MARK
 from engine.record import Record, next_serial
 from engine.spec import Dim, DType, Shape, Spec
 from engine.state import State
-from graph.graph import Graph, needed
+from graph.graph import Graph
 from graph.symbol import Symbol
 
 _FULL = OPS["full"]
@@ -39,15 +39,24 @@ class Trace:
         self, op: Op, args: tuple[Record, ...], attrs: dict[str, Any], spec: Spec, tracked: bool = False
     ) -> Record:
         """The record of ``op`` applied to records; an equal one is reused, so equal subexpressions are one node."""
-        if Trait.COMMUTATIVE in op.traits:
-            args = tuple(sorted(args, key=_constants_last))
-        key = (op, args, tuple((k, _frozen(v)) for k, v in sorted(attrs.items())), tracked)
+        args = self.ordered(op, args)
+        key = (self.key(op, args, attrs), tracked)
         record = self.known.get(key)
         if record is None:
             record = Record(op, args, attrs, spec.shape, spec.dtype, origin.capture(skip=2), tracked)
             self.known[key] = record
             self.graph.nodes.append(record)
         return record
+
+    @staticmethod
+    def ordered(op: Op, args: tuple[Record, ...]) -> tuple[Record, ...]:
+        """The operands of a commutative op in the one order in which they are written, constants last."""
+        return tuple(sorted(args, key=_constants_last)) if Trait.COMMUTATIVE in op.traits else args
+
+    @staticmethod
+    def key(op: Op, args: tuple[Record, ...], attrs: dict[str, Any]) -> Any:
+        """What two applications must have in common to be one node."""
+        return op, args, tuple((k, _frozen(v)) for k, v in sorted(attrs.items()))
 
     def leaf(self, spec: Spec, name: str, kind: str, tracked: bool = False) -> Record:
         """A record for a value from outside; ``kind`` is input, state, grad or captured."""
@@ -97,13 +106,7 @@ class Trace:
             for s, g in self.grads.items()
             if (None if g is None else g._record) is not graph.grads.get(s)
         }
-        wanted = set(needed(graph.results))
-        graph.nodes = [r for r in graph.nodes if r in wanted or (r.op is LEAF and r.attrs["kind"] == "input")]
-        graph.states = {s: r for s, r in graph.states.items() if r in wanted or s in graph.updates}
-        graph.nodes = sorted({*graph.nodes, *graph.states.values()}, key=lambda r: r.serial)
-        graph.grads = {s: r for s, r in graph.grads.items() if r in wanted}
-        graph.captured = {r: a for r, a in graph.captured.items() if r in wanted}
-        return graph
+        return graph.pruned()
 
 
 def _constants_last(record: Record) -> tuple[bool, int]:

@@ -37,6 +37,16 @@ class Graph:
         kept = [r for r in self.grad_updates.values() if r is not None]
         return [*self.outputs, *self.updates.values(), *kept]
 
+    def pruned(self) -> Graph:
+        """The same program without the nodes and leaves that no result needs; inputs stay."""
+        wanted = set(needed(self.results)) | set(self.inputs)
+        self.states = {s: r for s, r in self.states.items() if r in wanted or s in self.updates}
+        wanted |= set(self.states.values())
+        self.grads = {s: r for s, r in self.grads.items() if r in wanted}
+        self.captured = {r: a for r, a in self.captured.items() if r in wanted}
+        self.nodes = sorted(wanted, key=lambda r: r.serial)
+        return self
+
     @property
     def leaves(self) -> list[Record]:
         """Every record that comes from outside."""

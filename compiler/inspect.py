@@ -1,0 +1,41 @@
+"""The plan as text: each step with the values it computes, the user's lines, and its kernel's source."""
+
+from __future__ import annotations
+
+from compiler.emit import Step
+from compiler.plan import Plan
+from engine import origin
+from engine.record import Record
+
+
+def listing(plan: Plan) -> str:
+    """Plan and kernels as one readable text. A kernel used twice is printed once."""
+    lines = [f"# {len(plan.steps)} steps, {len({k.key for k in plan.kernels})} different kernels"]
+    shown: dict[str, int] = {}
+    for number, step in enumerate(plan.steps):
+        lines.append("")
+        lines += [f"# step {number}: {text}" for text in _what(step.records)]
+        if not isinstance(step, Step):
+            lines.append(f"#   NumPy kernel of {step.record.op.name}, called back in Python")
+            continue
+        binds = ", ".join(
+            f"{p.name}={b.buffer.kind if b.buffer else b.value}"
+            for p, b in zip(step.kernel.params, step.binds, strict=True)
+        )
+        lines.append(f"#   {binds}")
+        first = shown.setdefault(step.kernel.key, number)
+        lines.append(step.kernel.text.rstrip() if first == number else f"#   the kernel of step {first}")
+    return "\n".join(lines) + "\n"
+
+
+def _what(records: list[Record]) -> list[str]:
+    found = []
+    for record in records:
+        frames = origin.user_frames(record.origin)
+        note = " ".join(f for f in record.origin if isinstance(f, str))
+        where = ""
+        if frames:
+            place = origin.resolve(frames[0])
+            where = f"  {place.file.rsplit('/', 1)[-1]}:{place.line}  {place.expression.strip()}"
+        found.append(f"%{record.serial} {record.op.name} {record.spec}{where}{f'  ({note})' if note else ''}")
+    return found

@@ -1,0 +1,33 @@
+"""From a graph to a program: optimise, plan, load or compile kernels; timed."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from compiler.plan import make_plan
+from compiler.runtime import Program
+from graph.graph import Graph
+from graph.phases import optimize
+
+
+def compile_graph(
+    graph: Graph, *, fidelity: str = "rounding", phases: bool = True
+) -> tuple[Program, Graph, dict[str, float]]:
+    """The program of a graph, the graph it was made from after optimisation, and the seconds each part took."""
+    times: dict[str, Any] = {}
+    clock = time.perf_counter()
+
+    def lap(name: str) -> None:
+        nonlocal clock
+        now = time.perf_counter()
+        times[name] = now - clock
+        clock = now
+
+    optimised, _ = optimize(graph, fidelity=fidelity) if phases else (graph, None)
+    lap("optimise")
+    plan = make_plan(optimised)
+    lap("plan")
+    program = Program(plan)
+    lap("compile")
+    return program, optimised, times

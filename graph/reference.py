@@ -1,0 +1,173 @@
+"""The reference run: a graph executed node by node with the NumPy kernels that give its ops their meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from engine.errors import FeedError, InternalError, NonFiniteError, Trap, trapped
+from engine.record import Record
+from engine.spec import Dim, Shape, evaluate, names_in
+from engine.state import State
+from graph.graph import Graph
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass
+class Result:
+    """What a run gives: outputs in order, new values of states, new gradients (None where one is dropped).
+
+    ``sizes``: the numbers behind the named sizes. ``values``: every node's value, where they were asked to be kept.
+    """
+
+    outputs: list[Array]
+    updates: dict[State, Array]
+    grads: dict[State, Array | None]
+    sizes: dict[str, int]
+    values: dict[Record, Array] = field(default_factory=dict)
+
+
+def run(
+    graph: Graph, feeds: Mapping[str, Any], *, stop_at_nonfinite: bool = False, keep: bool = False
+) -> Result:
+    """Run a graph on arrays for its inputs, by name; states and gradients are read, never written.
+
+    ``stop_at_nonfinite``: raise NonFiniteError at the first node that has a NaN or an infinity while its operands have
+    none. ``keep``: keep every node's value. Raises FeedError for arrays that do not fit the inputs, and the error that a
+    kernel's mistake means (IndexRangeError, IntegerDivisionError), addressed to the user's line.
+    """
+    values = dict(_leaves(graph, feeds))
+    sizes = solve_sizes(graph, {r.attrs["name"]: values[r].shape for r in graph.inputs})
+    last = {} if keep else _last_uses(graph)
+    with np.errstate(all="ignore"):
+        for record in graph.nodes:
+            if record not in values:
+                values[record] = compute(record, [values[a] for a in record.args], sizes)
+                if stop_at_nonfinite:
+                    _check_finite(record, values)
+            for done in last.get(record, ()):
+                del values[done]
+    return Result(
+        [values[r] for r in graph.outputs],
+        {s: values[r] for s, r in graph.updates.items()},
+        {s: None if r is None else values[r] for s, r in graph.grad_updates.items()},
+        sizes,
+        values if keep else {},
+    )
+
+
+def compute(record: Record, operands: list[Array], sizes: Mapping[str, int]) -> Array:
+    """The value of one node from those of its operands; its dtype and shape are checked against the spec."""
+    attrs = {k: numbers(v, sizes) for k, v in record.attrs.items()}
+    try:
+        value = np.asarray(record.op.kernel(*operands, **attrs))
+    except Trap as trap:
+        raise trapped(trap.status, record.op.name, operands, record.origin) from None
+    if value.dtype != record.dtype or value.shape != numbers(record.shape, sizes):
+        raise InternalError(f"node {record} was computed as {value.dtype}{list(value.shape)}", origin=record.origin)
+    return value
+
+
+def numbers(value: Any, sizes: Mapping[str, int]) -> Any:
+    """An attribute with named sizes replaced by numbers, in nested tuples too."""
+    if isinstance(value, Dim):
+        return evaluate(value, sizes)
+    if isinstance(value, tuple):
+        return tuple([numbers(v, sizes) for v in value])
+    return value
+
+
+def solve_sizes(graph: Graph, shapes: Mapping[str, Shape]) -> dict[str, int]:
+    """The number behind each name in the inputs' shapes, from the shapes of what is fed.
+
+    Raises FeedError where ranks or sizes differ, or a name cannot be solved for.
+    """
+    waiting = []
+    for record in graph.inputs:
+        name, fed = record.attrs["name"], shapes[record.attrs["name"]]
+        if len(fed) != len(record.shape):
+            raise FeedError(f"input {name!r} has {len(record.shape)} axes, the array fed {len(fed)}", op="call", origin=())
+        waiting += [(name, axis, n, m) for axis, (n, m) in enumerate(zip(record.shape, fed, strict=True))]
+    sizes: dict[str, int] = {}
+    # Plain names first, then those inside sums and multiples of solved ones.
+    for name, axis, wanted, found in sorted(waiting, key=lambda w: len(names_in(w[2])) if _plain(w[2]) else 99):
+        unknown = [n for n in sorted(names_in(wanted)) if n not in sizes]
+        if len(unknown) == 1:
+            sizes[unknown[0]] = _solved(wanted, unknown[0], sizes, found)
+        if any(n not in sizes for n in names_in(wanted)) or evaluate(wanted, sizes) != found:
+            known = f" ({', '.join(f'{n} = {sizes[n]}' for n in sorted(names_in(wanted)) if n in sizes)})"
+            raise FeedError(
+                f"axis {axis} of input {name!r} should be {wanted}{known if isinstance(wanted, Dim) else ''}, "
+                f"the array fed has {found}",
+                op="call",
+                origin=(),
+            )
+    return sizes
+
+
+def _plain(size: Any) -> bool:
+    return not isinstance(size, Dim) or size.terms == Dim(next(iter(names_in(size)), "")).terms
+
+
+def _solved(size: Any, name: str, sizes: Mapping[str, int], found: int) -> int:
+    """The value of ``name`` that makes ``size`` equal to ``found``; a size grows with its names, so halving finds it."""
+    low, high = 0, 1
+    while high <= found and evaluate(size, {**sizes, name: high}) < found:
+        high *= 2
+    while low < high:
+        middle = (low + high) // 2
+        if evaluate(size, {**sizes, name: middle}) < found:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def _leaves(graph: Graph, feeds: Mapping[str, Any]) -> list[tuple[Record, Array]]:
+    wanted = {r.attrs["name"]: r for r in graph.inputs}
+    if unknown := [n for n in feeds if n not in wanted]:
+        raise FeedError(f"the graph has no input {unknown[0]!r}; it has {', '.join(wanted) or 'none'}", op="call", origin=())
+    found: list[tuple[Record, Array]] = []
+    for name, record in wanted.items():
+        if name not in feeds:
+            raise FeedError(f"input {name!r} is missing", op="call", origin=())
+        array = np.asarray(feeds[name])
+        if array.dtype != record.dtype:
+            raise FeedError(f"input {name!r} is {record.dtype}, the array fed {array.dtype}", op="call", origin=())
+        found.append((record, array))
+    found += [(r, s._value) for s, r in graph.states.items()]
+    found += [(r, s._grad._value) for s, r in graph.grads.items()]
+    return found + list(graph.captured.items())
+
+
+def _last_uses(graph: Graph) -> dict[Record, list[Record]]:
+    """After which node each value is needed no more."""
+    kept, seen = {*graph.results, *graph.leaves}, set()
+    last: dict[Record, list[Record]] = {}
+    for record in reversed(graph.nodes):
+        for arg in dict.fromkeys((record, *record.args)):
+            if arg not in seen and arg not in kept:
+                last.setdefault(record, []).append(arg)
+            seen.add(arg)
+    return last
+
+
+def _check_finite(record: Record, values: Mapping[Record, Array]) -> None:
+    if _finite(values[record]) or not all(_finite(values[a]) for a in record.args):
+        return
+    bad = values[record]
+    kind = "NaN" if np.isnan(bad).any() else "infinity"
+    raise NonFiniteError(
+        f"gives the first {kind} of the run",
+        op=record.op.name,
+        operands=[values[a] for a in record.args],
+        origin=record.origin,
+    )
+
+
+def _finite(array: Array) -> bool:
+    return array.dtype.kind != "f" or bool(np.isfinite(array).all())

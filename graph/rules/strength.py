@@ -1,0 +1,123 @@
+"""Laws that save time: a power, a root or a division as something cheaper."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from engine.record import Record
+from graph.pattern import FULL, Const, computed, ops
+from graph.rewrite import Rulebook
+
+strength = Rulebook("strength")
+rule = strength.rule
+
+
+@rule("rounding", integers=True)
+def square_as_power(x):
+    """x ** 2 = square(x)"""
+    return x**2, ops.square(x)
+
+
+@rule("rounding", integers=True)
+def cube_as_power(x):
+    """x ** 3 = square(x) * x"""
+    return x**3, ops.square(x) * x
+
+
+@rule("rounding", integers=True)
+def fourth_power(x):
+    """x ** 4 = square(square(x))"""
+    return x**4, ops.square(ops.square(x))
+
+
+def nonnegative(record: Record, depth: int = 4) -> bool:
+    """Whether a value is seen to be at least +0 (or NaN) from the ops that made it."""
+    name = record.op.name
+    if name in ("abs", "square", "exp", "sigmoid"):
+        return True
+    if record.op is FULL:
+        return math.copysign(1, record.attrs["value"]) > 0
+    inner = ("sum", "max", "min", "relu", "sqrt", "reshape", "permute_dims", "broadcast_to", "add", "multiply", "divide", "maximum")
+    return depth > 0 and name in inner and all(nonnegative(a, depth - 1) for a in record.args)
+
+
+def _nonnegative(x) -> Any:
+    return nonnegative(x) or "its operand may be -0 or -inf, where the power and the root differ"
+
+
+@rule("rounding", where=_nonnegative)
+def root_as_power(x):
+    """x ** 0.5 = sqrt(x) for x >= 0"""
+    return x**0.5, ops.sqrt(x)
+
+
+@rule("finite", zeros=True)
+def root_as_power_anyway(x):
+    """x ** 0.5 = sqrt(x), but for -0 and -inf"""
+    return x**0.5, ops.sqrt(x)
+
+
+@rule("rounding", where=_nonnegative)
+def inverse_root_as_power(x):
+    """x ** -0.5 = rsqrt(x) for x >= 0"""
+    return x**-0.5, ops.rsqrt(x)
+
+
+@rule("rounding")
+def reciprocal_as_power(x):
+    """x ** -1 = reciprocal(x)"""
+    return x**-1, ops.reciprocal(x)
+
+
+@rule("bitwise")
+def reciprocal_named(x):
+    """1 / x = reciprocal(x)"""
+    return 1 / x, ops.reciprocal(x)
+
+
+@rule("bitwise")
+def inverse_root(x):
+    """1 / sqrt(x) = rsqrt(x)"""
+    return ops.reciprocal(ops.sqrt(x)), ops.rsqrt(x)
+
+
+@rule("rounding")
+def over_root(x, y):
+    """x / sqrt(y) = x * rsqrt(y)"""
+    return x / ops.sqrt(y), x * ops.rsqrt(y)
+
+
+def _inverse(c: Any, out: Record) -> Any:
+    with np.errstate(all="ignore"):
+        return np.reciprocal(out.dtype.type(c)).item()
+
+
+def _normal(value: float, out: Record) -> bool:
+    limits = np.finfo(out.dtype)
+    return bool(float(limits.smallest_normal) <= abs(value) <= float(limits.max))
+
+
+def _power_of_two(c, out) -> Any:
+    if not (_normal(c, out) and _normal(_inverse(c, out), out)):
+        return "the divisor or its reciprocal is zero, subnormal, infinite or NaN"
+    return abs(math.frexp(c)[0]) == 0.5 or "the divisor is no power of two, so its reciprocal is rounded"
+
+
+@rule("bitwise", where=_power_of_two)
+def over_power_of_two(x, c: Const):
+    """x / 2^k = x * 2^-k"""
+    return x / c, x * computed(_inverse)
+
+
+def _invertible(c, out) -> Any:
+    fits = _normal(c, out) and _normal(_inverse(c, out), out)
+    return fits or "the divisor or its reciprocal is zero, subnormal, infinite or NaN"
+
+
+@rule("rounding", where=_invertible)
+def over_constant(x, c: Const):
+    """x / c = x * (1 / c)"""
+    return x / c, x * computed(_inverse)

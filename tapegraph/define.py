@@ -1,0 +1,136 @@
+"""Define-then-run: a graph built by hand, with named sizes, and compiled into a callable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from eager.tensor import Tensor
+from engine import dispatch, tree
+from engine.dtypes import as_dtype
+from engine.errors import ArgumentError, FeedError
+from engine.handle import Handle
+from engine.spec import Dim, Shape, Size, substitute
+from graph.builder import Builder, Trace
+from graph.graph import Graph
+from graph.symbol import Symbol
+
+
+class Definition:
+    """A graph under construction; inside its ``with`` block, ops write into it."""
+
+    def __init__(self) -> None:
+        self.trace = Trace()
+        self.builder = Builder(self.trace)
+
+    def input(self, name: str, shape: Any = (), dtype: Any = "float32") -> Symbol:
+        """A symbol for a value the call will bring.
+
+        ``shape``: sizes as ints, or names ("batch") that any size may take; the same name means the same size.
+        """
+        sizes: list[Size] = []
+        for n in (shape,) if isinstance(shape, int | str) else shape:
+            if isinstance(n, str):
+                if not n.isidentifier():
+                    raise ArgumentError(f"a size is a number or a name, not {n!r}", op="input")
+                sizes.append(Dim(n))
+            elif isinstance(n, int | Dim):
+                sizes.append(n)
+            else:
+                raise ArgumentError(f"a size is a number or a name, not {n!r}", op="input")
+        return self.trace.input(name, tuple(sizes), as_dtype(dtype))
+
+    def graph(self, outputs: Any) -> Graph:
+        """The graph of ``outputs`` (a symbol or a nested structure of them), without the rest of what was built."""
+        records = [self.builder.lift(leaf) for leaf in tree.leaves(outputs)]
+        built = self.trace.graph
+        graph = Graph(
+            list(built.nodes), list(built.inputs), records, dict(built.states), dict(built.grads), dict(built.captured)
+        )
+        return graph.pruned()
+
+    def compile(
+        self, outputs: Any, *, specialize: Mapping[str, int] | None = None, fidelity: str = "rounding"
+    ) -> Callable[..., Any]:
+        """A callable that computes ``outputs`` from the inputs, in order or by name; it mutates nothing.
+
+        ``specialize``: {name of a size: number} to compile for that size only.
+        """
+        return Compiled(self, outputs, dict(specialize or {}), fidelity)
+
+
+class Compiled:
+    """A compiled definition. Calling it checks the inputs and returns tensors in the structure of the outputs."""
+
+    def __init__(self, definition: Definition, outputs: Any, pinned: dict[str, int], fidelity: str) -> None:
+        from compiler.pipeline import compile_graph  # numba comes in only where something must be compiled
+
+        self.structure = outputs
+        self.traced = definition.graph(outputs)
+        self.program, self.optimised, self.seconds = compile_graph(self.traced, fidelity=fidelity)
+        self.pinned = pinned
+        self.inputs: dict[str, Shape] = {
+            r.attrs["name"]: tuple(substitute(n, pinned) for n in r.shape) for r in self.traced.inputs
+        }
+        unknown = set(pinned) - set(self.traced.names())
+        if unknown:
+            raise ArgumentError(
+                f"specialize names sizes the graph does not have: {', '.join(sorted(unknown))}", op="compile"
+            )
+
+    def __call__(self, *args: Any, **feeds: Any) -> Any:
+        names = self.program.names
+        if len(args) > len(names):
+            raise FeedError(f"takes {len(names)} inputs ({', '.join(names)}), got {len(args)}", op="compiled graph")
+        given = dict(zip(names, args, strict=False))
+        for name, value in feeds.items():
+            if name not in names:
+                raise FeedError(
+                    f"has no input {name!r}", op="compiled graph", fix=f"its inputs are {', '.join(names)}"
+                )
+            if name in given:
+                raise FeedError(f"input {name!r} is given twice", op="compiled graph")
+            given[name] = value
+        missing = [n for n in names if n not in given]
+        if missing:
+            raise FeedError(f"input {', '.join(map(repr, missing))} is missing", op="compiled graph")
+        arrays = [self._array(given[n], n, d) for n, d in zip(names, self.program.dtypes, strict=True)]
+        results = iter(self.program.run(arrays))
+        return tree.map_tree(lambda _: Tensor(next(results)), self.structure)
+
+    def _array(self, value: Any, name: str, dtype: Any) -> np.ndarray[Any, Any]:
+        if isinstance(value, Handle):
+            value = value._value  # type: ignore[attr-defined]
+        array = value if isinstance(value, np.ndarray) else np.asarray(value, dtype)
+        for axis, want in enumerate(self.inputs[name]):
+            if isinstance(want, int) and axis < array.ndim and array.shape[axis] != want:
+                raise FeedError(
+                    f"input {name!r}: axis {axis} must be {want}, got {array.shape[axis]}", op="compiled graph"
+                )
+        return array
+
+    def source(self) -> str:
+        """The plan and its kernels as one readable listing with the user's lines."""
+        from compiler.inspect import listing
+
+        return listing(self.program.plan)
+
+
+@contextmanager
+def static() -> Iterator[Definition]:
+    """Build a graph: inside the block ops on its inputs are written down instead of computed.
+
+    Example::
+
+        with tg.static() as g:
+            x = g.input("x", shape=("batch", 64), dtype="float32")
+            y = model(x)
+        predict = g.compile(y)
+    """
+    definition = Definition()
+    with dispatch.interpret(definition.builder):
+        yield definition
+
