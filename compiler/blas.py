@@ -116,3 +116,23 @@ def blas_threads(count: int | None = None) -> int | None:
     if count is not None:
         library.scipy_openblas_set_num_threads(ctypes.c_int(count))
     return int(library.scipy_openblas_get_num_threads())
+
+
+class Threads:
+    """``with Threads(1):`` runs matrix products on that many threads, and leaves the setting as it was."""
+
+    __slots__ = ("before", "count", "set")
+
+    def __init__(self, count: int) -> None:
+        library = _library()
+        self.set = getattr(library, "scipy_openblas_set_num_threads", None)
+        self.count = count
+        self.before = blas_threads() or count
+
+    def __enter__(self) -> None:
+        if self.before != self.count and self.set is not None:
+            self.set(self.count)
+
+    def __exit__(self, *_: object) -> None:
+        if self.before != self.count and self.set is not None:
+            self.set(self.before)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import sys
+import ctypes
 import threading
 from collections.abc import Sequence
-from typing import Any
+from sys import getrefcount
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -14,16 +15,35 @@ from compiler.buffers import Buffer, Place
 from compiler.emit import Step
 from compiler.memory import ALIGNMENT, arrange, lifetimes
 from compiler.plan import Callback, Plan
+from engine.lowering import Product
 from engine.errors import FeedError, InternalError, trapped
 from engine.spec import Dim, evaluate, evaluated
 from engine.state import Pending, State
 from graph import reference
+from graph.graph import Graph
 
 
+# Below this many multiplications a second BLAS thread costs more than it brings, above all on a busy machine where the
+# call then waits for a core (seen: 16 ms for a product of 10 microseconds).
+THREADED_WORK = 4_000_000
 INSTANCES = 32  # tables kept for sizes seen; the least recently used goes first
 _SOLE_OWNER = 2  # references to an array that only its state holds, as getrefcount counts them
 
 Array = np.ndarray[Any, Any]
+
+_DATA = object.__basicsize__  # NumPy's array struct begins with the data pointer, right behind the object header
+
+
+def address_of(array: Array) -> int:
+    """The address of an array's first element; five times quicker than ``array.ctypes.data``, which every call pays."""
+    return ctypes.c_void_p.from_address(id(array) + _DATA).value or 0
+
+
+_probe = np.zeros(3)
+if address_of(_probe) != _probe.ctypes.data:  # an interpreter that lays objects out otherwise
+
+    def address_of(array: Array) -> int:
+        return int(array.ctypes.data)
 
 
 class Instance:
@@ -62,10 +82,18 @@ class Instance:
             (tuple(evaluate(n, sizes) for n in p.shape), p.buffer.dtype, self.patches.get(p.buffer, []), p.buffer)
             for p in plan.outputs
         ]
-        self.states = [(s, self.patches.get(p.buffer, []), p.buffer, s in plan.updated) for s, p in plan.states.items()]
+        self.states = [(s, self.patches.get(p.buffer, []), p.buffer) for s, p in plan.states.items()]
+        self.updated = list(plan.updated)
         self.grads = [(s, self.patches.get(p.buffer, []), p.buffer) for s, p in plan.grads.items()]
-        self.versions = [-1] * len(self.states)
-        self.pending = {s: Pending(a) for s, a in self.kept.items()}
+        self.held: dict[State, Array] = {}  # gradients the call reads, kept alive while it runs
+        self.changes = -1
+        self.pending = [(s, None if p is None else Pending(self.kept[s])) for s, p in plan.kept.items()]
+        self.threads = blas.Threads(1) if 0 < self._work(plan) < THREADED_WORK else None
+
+    def _work(self, plan: Plan) -> int:
+        """Multiplications of the largest matrix product."""
+        products = [r for s in plan.steps for r in s.records if isinstance(r.op.lower, Product)]
+        return max((evaluate(r.spec.size * r.args[0].shape[-1], self.sizes) for r in products), default=0)
 
     def _fill(self, program: Program, address: dict[Buffer, int]) -> None:
         steps = [s for s in program.plan.steps if isinstance(s, Step)]
@@ -95,6 +123,7 @@ class Instance:
             rows.append(self.blocks.ctypes.data + 8 * slot)
             slot += count
         self.table = driver.table(program.addresses, rows) if rows else np.zeros((1, 2), np.int64)
+        self.table_address = self.table.ctypes.data
 
 
 class Program:
@@ -177,59 +206,87 @@ class Program:
         the engine's errors for mistakes in the data; then no state has changed.
         """
         with self.lock:
-            instance = self.instance(arrays)
+            instance = self.instances.get(tuple([a.shape for a in arrays])) or self.instance(arrays)
             blocks = instance.blocks
             ready = []
-            for array, patches, dtype, name in zip(arrays, instance.inputs, self.dtypes, self.names, strict=True):
+            for array, patches, dtype in zip(arrays, instance.inputs, self.dtypes):
                 if array.dtype is not dtype and array.dtype != dtype:
-                    raise FeedError(
-                        f"input {name!r} must be {dtype.name}, got {array.dtype.name}",
-                        op="compiled function",
-                        fix=f"cast it with astype('{dtype.name}')",
-                    )
+                    self._wrong_dtype(arrays)
                 if not array.flags.c_contiguous:
                     array = np.ascontiguousarray(array)
                 ready.append(array)  # keeps a copy alive until the call is over
                 if patches:
-                    address = array.ctypes.data
+                    address = address_of(array)
                     for slot, offset in patches:
                         blocks[slot] = address + offset
-            self._point_at_states(instance)
+            for state in instance.updated:
+                if getrefcount(state._value) != _SOLE_OWNER:
+                    state.own_value()  # somebody else holds the array: they keep the old value
+            if instance.changes != State.changes or instance.grads:
+                self._point_at_states(instance)
             outputs = []
             for shape, dtype, patches, _ in instance.outputs:
                 array = np.empty(shape, dtype)
                 outputs.append(array)
                 if patches:
-                    address = array.ctypes.data
+                    address = address_of(array)
                     for slot, offset in patches:
                         blocks[slot] = address + offset
-            self._execute(instance, ready, outputs)
-            for state, place in self.plan.kept.items():
-                state._grad = None if place is None else instance.pending[state]
+            if instance.threads is None:
+                self._execute(instance, ready, outputs)
+            else:
+                with instance.threads:
+                    self._execute(instance, ready, outputs)
+            for state, pending in instance.pending:
+                state._grad = pending
             return outputs
 
+    def _wrong_dtype(self, arrays: Sequence[Array]) -> NoReturn:
+        for array, dtype, name in zip(arrays, self.dtypes, self.names, strict=True):
+            if array.dtype != dtype:
+                raise FeedError(
+                    f"input {name!r} must be {dtype.name}, got {array.dtype.name}",
+                    op="compiled function",
+                    fix=f"cast it with astype('{dtype.name}')",
+                )
+        raise AssertionError("every input has its dtype")
+
+    def run_checked(self, arrays: Sequence[Array], traced: Graph) -> list[Array]:
+        """Like ``run``, but a NaN or an infinity that reaches a result is traced to where it was born.
+
+        ``traced``: the graph as the user wrote it, replayed node by node. Raises NonFiniteError; then no state has
+        changed.
+        """
+        with self.lock:
+            before = [(s, s._value.copy(), s._grad) for s in self.plan.states]
+            outputs = self.run(arrays)
+            results = [*outputs, *(s._value for s in self.plan.updated)]
+            if all(np.isfinite(r).all() for r in results if r.dtype.kind == "f"):
+                return outputs
+            for state, value, grad in before:
+                state.hold(value)
+                state._grad = grad
+            reference.run(traced, dict(zip(self.names, arrays, strict=True)), stop_at_nonfinite=True)
+            return self.run(arrays)  # what came in was not finite: nothing was born here
+
     def _point_at_states(self, instance: Instance) -> None:
-        blocks, versions = instance.blocks, instance.versions
-        for i, (state, patches, _, updated) in enumerate(instance.states):
-            if updated and sys.getrefcount(state._value) != _SOLE_OWNER:
-                state.own_value()  # somebody else holds the array: they keep the old value
-            if versions[i] != state._version:
-                versions[i] = state._version
-                address = state._value.ctypes.data
-                for slot, offset in patches:
-                    blocks[slot] = address + offset
-        for state, patches, _ in instance.grads:
-            address = state._grad._value.ctypes.data
+        """Write the addresses of states (and of gradients read) into the argument blocks."""
+        for state, patches, _ in instance.states:
+            address = address_of(state._value)
             for slot, offset in patches:
-                blocks[slot] = address + offset
+                instance.blocks[slot] = address + offset
+        for state, patches, _ in instance.grads:
+            instance.held[state] = array = np.ascontiguousarray(state._grad._value)
+            for slot, offset in patches:
+                instance.blocks[slot] = address_of(array) + offset
+        instance.changes = State.changes
 
     def _execute(self, instance: Instance, inputs: list[Array], outputs: list[Array]) -> None:
-        table = instance.table.ctypes.data
         for segment in self.segments:
             if isinstance(segment, Callback):
                 self._call_back(segment, instance, inputs, outputs)
                 continue
-            result = self.runner(table, *segment)
+            result = self.runner(instance.table_address, *segment)
             if result:
                 self._failed(result, inputs)
 
@@ -249,8 +306,8 @@ class Program:
         memory = dict(instance.memory)
         memory.update({p.buffer: a.reshape(-1) for p, a in zip(self.plan.inputs, inputs, strict=True)})
         memory.update({b: a.reshape(-1) for (*_, b), a in zip(instance.outputs, outputs, strict=True)})
-        memory.update({b: s._value.reshape(-1) for s, _, b, _ in instance.states})
-        memory.update({b: s._grad._value.reshape(-1) for s, _, b in instance.grads})
+        memory.update({b: s._value.reshape(-1) for s, _, b in instance.states})
+        memory.update({b: instance.held[s].reshape(-1) for s, _, b in instance.grads})
         operands = [_array(p, memory, instance.sizes) for p in step.operands]
         record = step.record
         with np.errstate(all="ignore"):

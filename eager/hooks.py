@@ -11,7 +11,6 @@ from eager.interpreter import SILENT, Eager
 from engine import dispatch, origin
 from engine.errors import UnsupportedError
 from engine.op import Op
-from engine.ops.arithmetic import add
 from engine.record import Record
 
 Callback = Callable[["Event"], None]
@@ -62,7 +61,8 @@ class Hook:
 
 
 def _call(callbacks: list[Callback], event: Event) -> None:
-    with dispatch.interpret(SILENT):  # what a callback computes is not watched in its turn
+    # What a callback computes is not watched in its turn, and its own mistakes stand at its own lines.
+    with dispatch.interpret(SILENT), origin.inherit(()):
         for callback in callbacks:
             callback(event)
 
@@ -92,21 +92,18 @@ class Observed(Eager):
             _call(self._after, event)
         return result
 
-    def observing(self, propagate: Callable[..., None]) -> Callable[..., None]:
-        """The backward step of one record with the hooks around it."""
+    def observing(self, parts: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
+        """The backward step of one record with the hooks around it; the reverse pass asks for it."""
 
-        def step(record: Record, g: Any, grads: dict[Record, Any], needed: set[Record], by: Any) -> None:
+        def step(record: Record, g: Any, needed: set[Record], by: Any) -> list[Any]:
             event = Event(record.op, tuple(by.handle(a) for a in record.args), record.attrs, origin.inherited())
             event.record, event.gradient = record, g
             if self._before_backward:
                 _call(self._before_backward, event)
-            found: dict[Record, Any] = {}
-            propagate(record, g, found, needed, by)
-            event.gradients = [found.get(a) if type(a) is Record else None for a in record.args]
-            for parent, part in found.items():
-                grads[parent] = add(grads[parent], part) if parent in grads else part
+            event.gradients = parts(record, g, needed, by)
             if self._after_backward:
                 _call(self._after_backward, event)
+            return event.gradients
 
         return step
 

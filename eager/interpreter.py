@@ -289,7 +289,9 @@ def _numeric(value: Any) -> np.ndarray[Any, Any]:
     try:
         return _asarray(value)
     except ValueError as mistake:
-        raise ShapeError(f"the nested lists are ragged: {mistake}", op="asarray", fix="give rows of one length") from None
+        raise ShapeError(
+            f"the nested lists are ragged: {mistake}", op="asarray", fix="give rows of one length"
+        ) from None
 
 
 def _typed(value: Any) -> bool:

@@ -48,7 +48,7 @@ def reverse(
     for root, seed in zip(roots, seeds, strict=True):
         grads[root] = add(grads[root], seed) if root in grads else seed
     outer = origin.inherited()
-    propagate = interpreter.observing(_propagate) if hasattr(interpreter, "observing") else _propagate
+    parts = interpreter.observing(_parts) if hasattr(interpreter, "observing") else _parts
     try:
         for record in order:
             keep = record in targets if targets is not None else not record.args
@@ -56,19 +56,24 @@ def reverse(
             if g is None or not record.args:
                 continue
             origin.set_inherited(origin.noted(f"backward of {record.op.name}", record.origin))
-            propagate(record, g, grads, needed, interpreter)
+            for parent, part in zip(record.args, parts(record, g, needed, interpreter)):
+                if part is not None:
+                    held = grads.get(parent)
+                    grads[parent] = part if held is None else add(held, part)
     finally:
         origin.set_inherited(outer)
     return grads
 
 
-def _propagate(record: Record, g: Any, grads: dict[Record, Any], needed: set[Record], interpreter: Any) -> None:
+def _parts(record: Record, g: Any, needed: set[Record], interpreter: Any) -> list[Any]:
+    """What the cotangent ``g`` of a record adds to that of each operand, or None."""
     op = record.op
     handle = interpreter.handle
     y = handle(record)
     args = [handle(a) for a in record.args]
     rules = op.vjp
     together = rules[0](g, y, *args, **record.attrs) if op.vjp_together else None
+    parts: list[Any] = [None] * len(args)
     for i, parent in enumerate(record.args):
         if type(parent) is not Record or parent not in needed:
             continue
@@ -83,8 +88,8 @@ def _propagate(record: Record, g: Any, grads: dict[Record, Any], needed: set[Rec
             part = sum_to(part, parent.shape)
         if part.dtype != parent.dtype:
             raise InternalError(f"the gradient of {op.name} is {part.dtype}, its operand {parent.dtype}")
-        held = grads.get(parent)
-        grads[parent] = part if held is None else add(held, part)
+        parts[i] = part
+    return parts
 
 
 def _seed(y: Any, gradient: Any) -> Any:

@@ -149,7 +149,7 @@ class Op:
                     ready[i] = CAST(a, dtype=target)
             else:
                 ready[i] = _weak(a, target, self, args)
-        if not any(isinstance(a, Handle) for a in ready):
+        if not any(isinstance(ready[i], Handle) for i in chosen):
             ready[chosen[0]] = interpreter.asarray(ready[chosen[0]], target)
         return tuple(ready)
 

@@ -21,11 +21,12 @@ class State(Handle):
     Its shape and dtype are fixed when it is made.
     """
 
-    __slots__ = ("_grad", "_record", "_value", "_version", "name", "trainable")
+    __slots__ = ("_grad", "_record", "_value", "name", "trainable")
+
+    changes = 0  # how often, in the whole process, any state took another array or was frozen: compiled calls watch it
 
     def __init__(self, value: Any, dtype: Any = None, *, name: str | None = None) -> None:
         self._value = own(value, dtype)
-        self._version = 0  # counts how often another array took the value's place
         self._record: Record | None = None  # the leaf on the eager tape, made on first use
         self._grad: Any = None
         self.name = name
@@ -66,8 +67,8 @@ class State(Handle):
     def hold(self, array: np.ndarray[Any, Any]) -> None:
         """Hold another array of the same shape and dtype; the interpreters' way to assign."""
         self._value = array
-        self._version += 1
         self._record = None
+        State.changes += 1
 
     def own_value(self) -> None:
         """Hold a copy of the value, so that it may be overwritten although others hold the old array."""
@@ -119,6 +120,7 @@ class Parameter(State):
     def requires_grad(self, value: bool) -> None:
         self.trainable = bool(value)
         self._record = None
+        State.changes += 1
 
 
 class Pending:

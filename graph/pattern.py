@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from engine.handle import Handle
@@ -52,7 +52,7 @@ class Computed(Pattern):
     __slots__ = ("function",)
 
     def __init__(self, function: Callable[..., Any]) -> None:
-        self.function = _by_name(function)
+        self.function = by_name(function)
 
 
 class Node(Pattern):
@@ -95,12 +95,9 @@ def computed(function: Callable[..., Any]) -> Any:
     return Computed(function)
 
 
-def _by_name(function: Callable[..., Any]) -> Callable[[dict[str, Any]], Any]:
+def by_name(function: Callable[..., Any]) -> Callable[[dict[str, Any]], Any]:
     names = tuple(inspect.signature(function).parameters)
     return lambda env: function(*[env[n] for n in names])
-
-
-by_name = _by_name
 
 
 def number_of(record: Record) -> Any:
@@ -108,79 +105,56 @@ def number_of(record: Record) -> Any:
     return record.attrs["value"]
 
 
-class Bindings:
-    """What variables stand for in one match: records, numbers of constants, attributes; and the records seen."""
-
-    __slots__ = ("records", "seen", "values")
-
-    def __init__(self) -> None:
-        self.records: dict[str, Record] = {}
-        self.values: dict[str, Any] = {}
-        self.seen: list[Record] = []
-
-    def copy(self) -> Bindings:
-        new = Bindings()
-        new.records, new.values, new.seen = dict(self.records), dict(self.values), list(self.seen)
-        return new
-
-    def environment(self, out: Record, uses: Callable[[Record], int]) -> dict[str, Any]:
-        """What guards and computed values see; ``%x`` is the record of x also where x is the number of a constant."""
-        named = {"%" + name: record for name, record in self.records.items()}
-        return {**self.records, **self.values, **named, "out": out, "uses": uses}
+def variants(pattern: Node) -> tuple[Node, ...]:
+    """The pattern with the operands of its commutative ops in each order; matching then needs no search."""
+    choices: list[tuple[Any, ...]] = [()]
+    for arg in pattern.args:
+        found = variants(arg) if type(arg) is Node else (arg,)
+        choices = [(*before, one) for before in choices for one in found]
+    if Trait.COMMUTATIVE in pattern.op.traits and pattern.args[0] is not pattern.args[1]:
+        choices += [c[::-1] for c in choices]
+    return tuple(Node(pattern.op, c, pattern.attrs) for c in choices)
 
 
-def match(pattern: Pattern, record: Record, bound: Bindings) -> Iterator[Bindings]:
-    """Every way in which ``record`` is an instance of ``pattern``; commutative ops match in both orders."""
-    if type(pattern) is Node:
-        if record.op is not pattern.op or len(record.args) != len(pattern.args):
-            return
-        bound = bound.copy()
-        for key, wanted in pattern.attrs.items():
-            if not _match_attr(wanted, record.attrs.get(key), bound):
-                return
-        bound.seen.append(record)
-        if Trait.COMMUTATIVE in record.op.traits:
-            a, b = record.args
-            yield from match_all(pattern.args, (a, b), bound)
-            if a is not b:
-                yield from match_all(pattern.args, (b, a), bound)
-        else:
-            yield from match_all(pattern.args, record.args, bound)
-    elif type(pattern) is Literal:
-        if record.op is FULL and equal_numbers(record.attrs["value"], pattern.value):
-            yield bound
-    elif type(pattern) is Var:
-        held = bound.records.get(pattern.name)
-        if held is not None or pattern.name in bound.values:
-            if held is record:
-                yield bound
-        elif pattern.kind is not Const:
-            bound = bound.copy()
-            bound.records[pattern.name] = record
-            yield bound
-        elif record.op is FULL:
-            bound = bound.copy()
-            bound.records[pattern.name] = record
-            bound.values[pattern.name] = number_of(record)
-            yield bound
+Environment = dict[str, Any]
 
 
-def match_all(patterns: tuple[Pattern, ...], records: tuple[Record, ...], bound: Bindings) -> Iterator[Bindings]:
-    """Matches of several patterns at once, with the same variables."""
-    if not patterns:
-        yield bound
-        return
-    for first in match(patterns[0], records[0], bound):
-        yield from match_all(patterns[1:], records[1:], first)
+def match(pattern: Node, record: Record, env: Environment, seen: list[Record]) -> bool:
+    """Whether ``record`` is an instance of ``pattern``, operands in this order.
 
-
-def _match_attr(wanted: Any, value: Any, bound: Bindings) -> bool:
-    if type(wanted) is Var:
-        if wanted.name in bound.values:
-            return same_attr(bound.values[wanted.name], value)
-        bound.values[wanted.name] = value
-        return True
-    return same_attr(wanted, value)
+    ``env`` takes what the variables stand for, ``x`` a record, the number of a constant or an attribute and ``%x`` always
+    the record; ``seen`` takes the records that the pattern's nodes met.
+    """
+    args = record.args
+    if record.op is not pattern.op or len(args) != len(pattern.args):
+        return False
+    seen.append(record)
+    for p, a in zip(pattern.args, args, strict=True):
+        kind = type(p)
+        if kind is Var:
+            held = env.get("%" + p.name)
+            if held is None:
+                if p.kind is Const:
+                    if a.op is not FULL:
+                        return False
+                    env[p.name] = a.attrs["value"]
+                else:
+                    env[p.name] = a
+                env["%" + p.name] = a
+            elif held is not a:
+                return False
+        elif kind is Node:
+            if p.op is not a.op or not match(p, a, env, seen):
+                return False
+        elif a.op is not FULL or not equal_numbers(a.attrs["value"], p.value):
+            return False
+    for key, wanted in pattern.attrs.items():
+        value = record.attrs.get(key)
+        if type(wanted) is Var and wanted.name not in env:
+            env[wanted.name] = value
+        elif not same_attr(env[wanted.name] if type(wanted) is Var else wanted, value):
+            return False
+    return True
 
 
 def same_attr(a: Any, b: Any) -> bool:

@@ -17,9 +17,9 @@ from graph.graph import Graph, needed
 from graph.pattern import (
     FULL,
     Attr,
-    Bindings,
     Computed,
     Const,
+    Environment,
     Literal,
     Node,
     Pattern,
@@ -30,6 +30,7 @@ from graph.pattern import (
     nearest,
     ops,
     operand_ops,
+    variants,
 )
 from graph.substitute import Substitution
 from graph.symbol import Symbol
@@ -61,6 +62,7 @@ class Rule:
     law: str
     needs: frozenset[Op] = frozenset()  # among the ops of the operands, so that most records are passed by quickly
     left: Node | None = None
+    lefts: tuple[Node, ...] = ()  # the left side with commutative operands in each order
     right: Pattern | None = None
     build: Callable[[Record], Any] | None = None
     guard: Callable[[dict[str, Any]], Any] | None = None
@@ -109,7 +111,7 @@ class Rulebook:
                     "turn it round, give the book a precedence that fits, or declare a measure"
                 )
             law = (function.__doc__ or "").strip()
-            return self._keep(Rule(name, fidelity, (left.op,), law, operand_ops(left), left, right, **_guard(where), **promise))
+            return self._keep(Rule(name, fidelity, (left.op,), law, operand_ops(left), left, variants(left), right, **_guard(where), **promise))
 
         return add
 
@@ -208,12 +210,15 @@ class Rewriting(Trace):
         self.builder = Builder(self, grad_enabled=False)
         self.old_uses, self.uses = uses, Counter[Record]()
         self.firings: list[Firing] = []
+        self.seen: list[Record] = []  # what the rule that is building now has matched
+        self.stamp: origin.Origin | None = ()
+        self.gathers: set[tuple[Any, ...]] = set()  # index operands of gathers, which check them in the run
 
     def make(
         self, op: Op, args: tuple[Record, ...], attrs: dict[str, Any], spec: Any, tracked: bool = False
     ) -> Record:
         """The normal form of ``op`` applied to records in normal form."""
-        return self.normal(Record(op, args, attrs, spec.shape, spec.dtype, origin.inherited(), False))
+        return self.normal(Record(op, args, attrs, spec.shape, spec.dtype, self.origin(), False))
 
     def normal(self, record: Record) -> Record:
         """The record that stands for this one: an equal one made before, what a rule makes of it, or itself."""
@@ -224,6 +229,8 @@ class Rewriting(Trace):
             self.known[key] = found
             if found is record:
                 self.graph.nodes.append(record)
+                if record.op is ops.gather:
+                    self.gathers.add((*record.args[1:], *map(str, record.args[0].shape)))
         return found
 
     def canonical(self, record: Record) -> tuple[Record, Any]:
@@ -249,20 +256,23 @@ class Rewriting(Trace):
 
     def fired(self, rule: Rule, record: Record) -> Record | None:
         """What the rule makes of the record, or None."""
-        if rule.build is not None:
-            seen = [record, *record.args]
-            with self._inheriting(seen):
+        outer = self.seen, self.stamp
+        try:
+            if rule.build is not None:
+                self.seen, self.stamp = [record, *record.args], None
                 built = rule.build(record)
                 return None if isinstance(built, str) else self.checked(rule, record, built)
-        for bound in match(rule.left, record, Bindings()):
-            env = bound.environment(record, self.count)
-            if rule.guard is not None:
-                verdict = rule.guard(env)
-                if not verdict or isinstance(verdict, str):
-                    continue
-            with self._inheriting(bound.seen):
-                return self.checked(rule, record, Substitution(self, env, record).apply(rule.right))
-        return None
+            for left in rule.lefts:
+                env: Environment = {}
+                seen: list[Record] = []
+                if match(left, record, env, seen):
+                    env["out"], env["uses"] = record, self.count
+                    if rule.guard is None or rule.guard(env) is True:
+                        self.seen, self.stamp = seen, None
+                        return self.checked(rule, record, Substitution(self, env, record).apply(rule.right))
+            return None
+        finally:
+            self.seen, self.stamp = outer
 
     def checked(self, rule: Rule, left: Record, right: Any) -> Record:
         """The right side, broadcast to the left's shape where that is larger; its spec must be the left's."""
@@ -277,8 +287,11 @@ class Rewriting(Trace):
             raise InternalError(f"rule {rule.name} turns {left} into {made}", origin=left.origin)
         return made
 
-    def _inheriting(self, seen: list[Record]) -> Any:
-        return origin.inherit(origin.union(*(r.origin for r in seen if r.op is not FULL or len(seen) == 1)))
+    def origin(self) -> origin.Origin:
+        """The origin of what is built now: that of everything the rule matched."""
+        if self.stamp is None:
+            self.stamp = origin.union(*(r.origin for r in self.seen if r.op is not FULL or len(self.seen) == 1))
+        return self.stamp
 
     def count(self, record: Record) -> int:
         """How many operands and results the record was in the graph before."""
@@ -351,15 +364,18 @@ def why_not(rule: Rule, record: Record, uses: Callable[[Record], int] = lambda r
         return f"it rewrites {', '.join(op.name for op in rule.heads[:4])}, not {record.op.name}"
     if rule.build is not None:
         trace = Rewriting(Rulebook("none"), "bitwise", Counter())
-        with dispatch.interpret(trace.builder), origin.inherit(record.origin or ("why",)):
+        trace.seen, trace.stamp = [record], None
+        with dispatch.interpret(trace.builder):
             built = rule.build(record)
         return built if isinstance(built, str) else ""
     reason = ""
-    for bound in match(rule.left, record, Bindings()):
-        verdict = True if rule.guard is None else rule.guard(bound.environment(record, uses))
-        if verdict and not isinstance(verdict, str):
-            return ""
-        reason = verdict if isinstance(verdict, str) else "its guard says no"
+    for left in rule.lefts:
+        env: Environment = {}
+        if match(left, record, env, []):
+            verdict = True if rule.guard is None else rule.guard({**env, "out": record, "uses": uses})
+            if verdict is True:
+                return ""
+            reason = verdict or "its guard says no"
     return reason or nearest(rule.left, record)[1] or "one variable would have to stand for two different values"
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from eager.tensor import Tensor
 from engine import dispatch, tree
 from engine.dtypes import as_dtype
 from engine.errors import ArgumentError, UnsupportedError
@@ -19,8 +20,9 @@ from engine.spec import Dim, Size, evaluate, names_in, size_policy, substitute
 from engine.state import State
 from graph.builder import Builder, Trace
 from graph.symbol import Symbol
-from tapegraph.mode import current_mode
+from tapegraph.mode import checked, current_mode
 
+_NESTED = {list, tuple, dict}
 RESTARTS = 200  # each one settles at least one named size, so a trace cannot need more than it has sizes
 
 
@@ -73,6 +75,7 @@ class Compiled:
     had_grads: list[tuple[State, bool]] = field(default_factory=list)
     trainable: list[tuple[State, bool]] = field(default_factory=list)
     calls: int = 0
+    changes: int = -1
 
     def serves(self, arrays: list[np.ndarray[Any, Any]]) -> bool:
         """Whether the sizes of these inputs are among those this version was compiled for."""
@@ -88,9 +91,14 @@ class Compiled:
 
     def fresh(self) -> bool:
         """Whether gradients and freezing are as they were when it was traced."""
-        return all((s._grad is not None) == held for s, held in self.had_grads) and all(
-            s.trainable == t for s, t in self.trainable
-        )
+        for state, held in self.had_grads:
+            if (state._grad is not None) != held:
+                return False
+        if self.changes != State.changes:
+            if any(s.trainable != t for s, t in self.trainable):
+                return False
+            self.changes = State.changes
+        return True
 
 
 class Function:
@@ -128,35 +136,38 @@ class Function:
     # ------------------------------------------------------------------------------------ static mode
 
     def _static(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        flat = [*args, *kwargs.values()] if kwargs else list(args)
-        if any(type(a) in (list, tuple, dict) for a in flat):
-            flat = tree.leaves(flat)
+        flat: Any = args
+        structure: Any = len(args)
+        if kwargs or not _NESTED.isdisjoint(map(type, args)):
+            flat = tree.leaves([*args, *kwargs.values()])
+            structure = repr(tree.map_tree(lambda _: 0, [list(args), kwargs]))
         arrays: list[np.ndarray[Any, Any]] = []
         shapes = []
         key: list[Any] = []
         for a in flat:
-            if isinstance(a, Handle) and not isinstance(a, State):
-                a = a._value  # type: ignore[attr-defined]
-            if isinstance(a, np.ndarray):
+            if type(a) is Tensor:
+                a = a._value
+            if type(a) is np.ndarray:
                 arrays.append(a)
                 shapes.append(a.shape)
-                key.append((a.dtype, a.ndim))
+                key.append(a.dtype)
             else:
                 key.append(_constant_key(a))
-        grad = dispatch.current().grad_enabled
-        kind = (tuple(key), _structure(args, kwargs), grad)
-        quick = (kind, tuple(shapes))
+        quick = (tuple(key), tuple(shapes), structure, dispatch.current().grad_enabled)
         version = self._quick.get(quick)
         if version is None or not version.fresh():
             with self._lock:
-                version = self._quick[quick] = self._version(kind, args, kwargs, arrays)
+                version = self._quick[quick] = self._version(quick, args, kwargs, arrays)
         version.calls += 1
-        results = version.program.run(arrays)
+        program = version.program
+        results = program.run_checked(arrays, version.graph) if checked() else program.run(arrays)
         return _rebuild(version.outputs, results)
 
     def _version(
-        self, kind: Any, args: tuple[Any, ...], kwargs: dict[str, Any], arrays: list[np.ndarray[Any, Any]]
+        self, quick: Any, args: tuple[Any, ...], kwargs: dict[str, Any], arrays: list[np.ndarray[Any, Any]]
     ) -> Compiled:
+        key, shapes, structure, grad = quick
+        kind = (key, tuple(map(len, shapes)), structure, grad)
         known = self.versions.setdefault(kind, [])
         for version in known:
             if version.serves(arrays) and version.fresh():
@@ -184,7 +195,9 @@ class Function:
         for i, (new, old) in enumerate(zip(kind[0], previous[0])):
             if new != old:
                 return f"argument {i}: {_key_text(new)}, before {_key_text(old)}"
-        if kind[2] != previous[2]:
+        if kind[1] != previous[1]:
+            return f"number of dimensions of the arrays: {kind[1]}, before {previous[1]}"
+        if kind[3] != previous[3]:
             return "gradients switched on or off"
         return "another structure of arguments"
 
@@ -254,8 +267,8 @@ class Function:
         supply = iter(zip(names, shapes, strict=True))
 
         def symbol(leaf: Any) -> Any:
-            value = leaf._value if isinstance(leaf, Handle) and not isinstance(leaf, State) else leaf
-            if not isinstance(value, np.ndarray):
+            value = leaf._value if type(leaf) is Tensor else leaf
+            if type(value) is not np.ndarray:
                 return leaf
             name, shape = next(supply)
             return trace.input(name, shape, as_dtype(value.dtype))
@@ -335,8 +348,6 @@ class _Slot:
 
 
 def _rebuild(structure: Any, results: list[np.ndarray[Any, Any]]) -> Any:
-    from eager.tensor import Tensor
-
     if type(structure) is _Slot:
         return Tensor(results[structure.number])
     return tree.map_tree(lambda s: Tensor(results[s.number]) if type(s) is _Slot else s, structure)
@@ -371,17 +382,10 @@ class _Same:
 def _key_text(key: Any) -> str:
     if isinstance(key, _Same):
         return f"another {type(key.value).__name__}"
+    if isinstance(key, np.dtype):
+        return f"an array of {key.name}"
     first, second = key
-    if isinstance(first, np.dtype):
-        return f"{first.name} of {second} dimensions"
     return repr(float.fromhex(second) if first is float else second)
-
-
-def _structure(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """The nesting of the arguments, without their leaves."""
-    if not kwargs and not any(type(a) in (list, tuple, dict) for a in args):
-        return len(args)
-    return repr(tree.map_tree(lambda _: 0, [list(args), kwargs]))
 
 
 def _argument_names(body: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[str]:
@@ -403,7 +407,7 @@ def _argument_names(body: Callable[..., Any], args: tuple[Any, ...], kwargs: dic
         elif isinstance(value, dict):
             for k, part in value.items():
                 walk(f"{label}[{k!r}]", part)
-        elif isinstance(value, np.ndarray) or (isinstance(value, Handle) and not isinstance(value, State)):
+        elif type(value) in (np.ndarray, Tensor):
             names.append(label)
 
     for i, a in enumerate(args):

@@ -21,13 +21,15 @@ def save(obj: Any, path: str | os.PathLike[str]) -> None:
     """Write a state dict, or any nesting of dicts (with string keys), lists, arrays, numbers and strings.
 
     The file appears whole or not at all: an older one of that name stays until the new one is on the disk. Tuples come
-    back as lists, 0-d NumPy scalars as 0-d arrays. Raises ArgumentError for anything else, ImportError without
-    safetensors.
+    back as lists, NumPy scalars as 0-d arrays. Raises ArgumentError for anything else, FileNotFoundError where the
+    folder is missing, ImportError without safetensors.
     """
     library = _safetensors()
     arrays: dict[str, np.ndarray[Any, Any]] = {}
     structure = json.dumps(_described(obj, (), arrays))
     target = Path(path)
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"no folder {str(target.parent)!r}")
     temporary = target.with_name(f".{target.name}.{os.getpid()}.{secrets.token_hex(4)}")
     try:
         library.numpy.save_file(arrays, temporary, metadata={_STRUCTURE: structure})

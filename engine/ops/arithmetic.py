@@ -11,7 +11,7 @@ from engine import op as _op
 from engine.errors import Trap
 from engine.handle import is_scalar
 from engine.lowering import Scalar
-from engine.op import Op, Trait, as_handle, elementwise, publish
+from engine.op import Op, Sample, Trait, as_handle, elementwise, publish
 from engine.ops.compare import equal, greater, greater_equal, less, less_equal, logical_and, where
 from engine.ops.dtype import astype
 
@@ -308,7 +308,12 @@ def _highest(dtype: Any) -> Any:
     return np.inf if dtype.kind == "f" else int(np.iinfo(dtype).max)
 
 
-@_op.composite()
+def _triples(rng: np.random.Generator, dtype: Any) -> list[Sample]:
+    a, b, c = (rng.uniform(-2, 2, shape).astype(dtype) for shape in ((2, 3), (3,), (2, 1)))
+    return [Sample((a, b, c)), Sample((a, b, c), {"value": 0.5})]
+
+
+@_op.composite(samples=_triples)
 def addcmul(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
     """input + value * tensor1 * tensor2 (PyTorch)."""
     return fma(multiply(tensor1, value), tensor2, input)

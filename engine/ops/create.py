@@ -28,6 +28,12 @@ _full = Op(
     onnx="ConstantOfShape",
     order=2,
     traits=[Trait.ELEMENTWISE],
+    samples=lambda rng, dtype: [
+        Sample(((2, 3), 1), {"dtype": dtype}),
+        Sample(((), 0), {"dtype": dtype}),
+        Sample(((2,), np.array(1, dtype))),
+    ],
+    errors=lambda rng, dtype: [Sample(((-1,), 1), {"dtype": dtype}, ArgumentError)],
     doc="An array of one value.",
 )
 
@@ -48,6 +54,10 @@ iota = Op(
     onnx="Range",
     order=2,
     traits=[Trait.ELEMENTWISE],
+    samples=lambda rng, dtype: [
+        Sample((), {"shape": (2, 3), "axis": 0, "dtype": dtype}),
+        Sample((), {"shape": (2, 3), "axis": 1, "dtype": dtype}),
+    ],
     doc="0, 1, 2, ... along an axis.",
 )
 size_of = Op(
@@ -60,6 +70,7 @@ size_of = Op(
     onnx="Size",
     order=2,
     traits=[Trait.ELEMENTWISE],
+    samples=lambda rng, dtype: [Sample((), {"size": 1, "dtype": dtype})],
     doc="A named size as a number that the call brings.",
 )
 

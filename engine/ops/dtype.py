@@ -9,7 +9,7 @@ import numpy as np
 from engine import dtypes
 from engine import op as _op
 from engine.lowering import Scalar
-from engine.op import Op, Trait, as_handle, publish
+from engine.op import Op, Sample, Trait, as_handle, publish
 from engine.spec import DType, Spec
 
 
@@ -31,7 +31,8 @@ _astype = Op(
     traits=[Trait.ELEMENTWISE],
     vjp=(lambda g, y, x, dtype: astype(g, x.dtype) if dtype.kind == x.dtype.kind == "f" else None,),
     samples=lambda rng, dtype: [
-        _op.Sample((rng.uniform(-3, 3, (2, 3)).astype(dtype),), {"dtype": d}) for d in sorted(dtypes.EVERY, key=str)
+        Sample((rng.uniform(0 if dtype.kind == "u" else -3, 3, (2, 3)).astype(dtype), d))
+        for d in sorted(dtypes.EVERY, key=str)
     ],
     doc="The same numbers in another dtype (Array API).",
 )
@@ -58,6 +59,7 @@ _stop = Op(
     order=1,
     traits=[Trait.ELEMENTWISE],
     vjp=(None,),
+    samples=lambda rng, dtype: [Sample((rng.uniform(0, 3, (2, 3)).astype(dtype),))],
     doc="x itself, as a constant for gradients.",
 )
 
@@ -79,6 +81,7 @@ mark = Op(
     order=1,
     traits=[Trait.ELEMENTWISE],
     vjp=(lambda g, y, x, tag: g,),
+    samples=lambda rng, dtype: [Sample((rng.uniform(0, 3, (2, 3)).astype(dtype),), {"tag": 0})],
     doc="x itself, as a point that ``grad`` differentiates with respect to; its tag keeps it apart from other uses.",
 )
 leaf = Op(

@@ -99,6 +99,35 @@ def _write_text(combine: str) -> Any:
     return text
 
 
+def _places(rng: np.random.Generator, dtype: DType, shape: tuple[int, ...], *index: Any, axis: int) -> list[Any]:
+    """x, values for the places of x that ``index`` names (each once), and the index arrays."""
+    x = rng.uniform(0, 3, shape).astype(dtype)
+    v = rng.uniform(0, 3, (*shape[:axis], *index[0].shape, *shape[axis + len(index) :])).astype(dtype)
+    return [x, v, *index]
+
+
+def _write_samples(rng: np.random.Generator, dtype: DType) -> list[Sample]:
+    one, two = np.array([2, -3]), np.array([[1], [0]])
+    return [
+        Sample(tuple(_places(rng, dtype, (3, 4), one, axis=0)), {"axis": 0}),
+        Sample(tuple(_places(rng, dtype, (2, 3, 2), two, axis=1)), {"axis": 1}),
+        Sample(tuple(_places(rng, dtype, (3, 4), one, np.array([1, 3], np.uint8), axis=0)), {"axis": 0}),
+        Sample(tuple(_places(rng, dtype, (3, 0), one, axis=0)), {"axis": 0}),
+    ]
+
+
+def _gather_samples(rng: np.random.Generator, dtype: DType) -> list[Sample]:
+    return [Sample((s.args[0], *s.args[2:]), s.attrs) for s in _write_samples(rng, dtype)]
+
+
+def _out_of_range(rng: np.random.Generator, dtype: DType) -> list[Sample]:
+    return [Sample((np.ones((3, 4), dtype), np.array([3])), {"axis": 0}, IndexRangeError)]
+
+
+def _write_out_of_range(rng: np.random.Generator, dtype: DType) -> list[Sample]:
+    return [Sample((np.ones((3, 4), dtype), np.ones((1, 4), dtype), np.array([-4])), {"axis": 0}, IndexRangeError)]
+
+
 gather = Op(
     "gather",
     _gather_kernel,
@@ -114,6 +143,8 @@ gather = Op(
             index_add, zeros(x.shape, dtype=g.dtype), g, *index, axis=axis
         ),
     ),
+    samples=_gather_samples,
+    errors=_out_of_range,
     doc="Elements of consecutive axes, from ``axis`` on, chosen by integer arrays of one shape.",
 )
 
@@ -148,6 +179,8 @@ index_add = Op(
         lambda g, y, x, v, *index, axis: g,
         lambda g, y, x, v, *index, axis: apply(gather, g, *index, axis=axis),
     ),
+    samples=_write_samples,
+    errors=_write_out_of_range,
     doc="x with v added at the positions that integer arrays name; repeated positions add up.",
 )
 index_set = Op(
@@ -166,6 +199,8 @@ index_set = Op(
         ),
         lambda g, y, x, v, *index, axis: apply(gather, g, *index, axis=axis),
     ),
+    samples=_write_samples,
+    errors=_write_out_of_range,
     doc="x with v written at the positions that integer arrays name; of repeated positions the last one counts.",
 )
 

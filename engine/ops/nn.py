@@ -115,6 +115,8 @@ def log_softmax(x: Any, axis: int = -1, dtype: Any = None) -> Any:
 
 # ---------------------------------------------------------------------------------------- layers
 
+_DROPS = ((0.5, False), (0.0, True), (1.0, True), (0.4, True))
+
 
 def _norm_samples(rng: np.random.Generator, dtype: DType) -> list[Sample]:
     x = rng.uniform(-3, 3, (2, 3, 4)).astype(dtype)
@@ -145,7 +147,9 @@ def layer_norm(x: Any, normalized_shape: Any, weight: Any = None, bias: Any = No
     return y if bias is None else y + bias
 
 
-@composite(accepts=dtypes.FLOATS)
+@composite(
+    samples=lambda rng, dtype: [Sample((s.args[0], p, training)) for s in _points(rng, dtype)[:1] for p, training in _DROPS]
+)
 def dropout(x: Any, p: float = 0.5, training: bool = True, *, generator: Generator | None = None) -> Any:
     """Each element zeroed with probability ``p`` and the rest scaled by 1/(1-p), while ``training`` (Srivastava et al. 2014)."""
     if not 0 <= p <= 1:

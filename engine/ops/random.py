@@ -13,7 +13,7 @@ import numpy as np
 from engine import dtypes
 from engine.errors import ArgumentError
 from engine.lowering import Loop
-from engine.op import Op, Trait, apply, normal_shape
+from engine.op import Op, Sample, Trait, apply, normal_shape
 from engine.ops.arithmetic import add, floor_divide, multiply
 from engine.ops.compare import less
 from engine.ops.create import number
@@ -73,6 +73,11 @@ random_bits = Op(
     keeps="",
     order=45,
     traits=[Trait.RANDOM],
+    samples=lambda rng, dtype: [
+        Sample((np.asarray(7, dtype), np.asarray(2, dtype)), {"shape": shape, "dtype": d})
+        for shape in ((), (3, 5), (0, 2))
+        for d in (dtypes.uint32, dtypes.uint64)
+    ],
     doc="Random bits, a function of key and counter (0-d uint64): the words of consecutive Philox blocks.",
 )
 

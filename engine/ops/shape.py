@@ -33,6 +33,18 @@ def _array(rng: np.random.Generator, dtype: DType, *shape: int) -> Any:
     return rng.uniform(-3, 3, shape).astype(dtype) if dtype.kind != "b" else rng.uniform(size=shape) > 0.5
 
 
+def _calls(*calls: tuple[Any, ...]) -> Any:
+    """Samples from tuples: a shape, further arguments, attributes as a dict."""
+
+    def samples(rng: np.random.Generator, dtype: DType) -> list[Sample]:
+        return [
+            Sample((_array(rng, dtype, *shape), *[r for r in rest if not isinstance(r, dict)]), dict(*[r for r in rest if isinstance(r, dict)]))
+            for shape, *rest in calls
+        ]
+
+    return samples
+
+
 # ---------------------------------------------------------------------------------------- reshape
 
 
@@ -118,7 +130,7 @@ def reshape(x: Any, /, shape: Any, *rest: Any, copy: bool | None = None) -> Any:
     return x if same_shape(sizes, x.shape) else apply(_reshape, x, shape=sizes)
 
 
-@composite(accepts=EVERY)
+@composite(accepts=EVERY, samples=_calls(((2, 3),), ((2, 3), {"axis": (0, -1)}), ((),)))
 def expand_dims(x: Any, /, axis: Any = 0) -> Any:
     """A new axis of size 1 at each given position of the result (Array API)."""
     x = as_handle(x)
@@ -129,7 +141,7 @@ def expand_dims(x: Any, /, axis: Any = 0) -> Any:
     return apply(_reshape, x, shape=shape)
 
 
-@composite(accepts=EVERY)
+@composite(accepts=EVERY, samples=_calls(((2, 1, 3, 1),), ((2, 1, 3), {"axis": 1}), ((0, 1),)))
 def squeeze(x: Any, /, axis: Any = None) -> Any:
     """The array without its axes of size 1: the given ones (which must be 1), or all (Array API, PyTorch)."""
     x = as_handle(x)
@@ -143,7 +155,7 @@ def squeeze(x: Any, /, axis: Any = None) -> Any:
     return apply(_reshape, x, shape=tuple(n for i, n in enumerate(x.shape) if i not in axes)) if axes else x
 
 
-@composite(accepts=EVERY)
+@composite(accepts=EVERY, samples=_calls(((2, 3, 2),), ((2, 3, 2), 1), ((),), ((0, 3),)))
 def flatten(x: Any, start_axis: int = 0, end_axis: int = -1) -> Any:
     """The axes from ``start_axis`` to ``end_axis`` joined into one (PyTorch)."""
     x = as_handle(x)
@@ -188,7 +200,7 @@ def permute_dims(x: Any, /, axes: Any, *rest: Any) -> Any:
     return x if order == tuple(range(x.ndim)) else apply(_permute, x, axes=order)
 
 
-@composite(accepts=EVERY)
+@composite(accepts=EVERY, samples=_calls(((2, 3, 4), 0, -1), ((2, 3, 4), (0, 2), (1, 0))))
 def moveaxis(x: Any, source: Any, destination: Any, /) -> Any:
     """Axes moved to other positions, the rest keeping their order (Array API)."""
     x = as_handle(x)
@@ -204,7 +216,7 @@ def moveaxis(x: Any, source: Any, destination: Any, /) -> Any:
     return permute_dims(x, tuple(moved[i] if i in moved else next(rest) for i in range(x.ndim)))
 
 
-@composite(accepts=EVERY)
+@composite(accepts=EVERY, samples=_calls(((2, 3, 4),), ((2, 0),)))
 def matrix_transpose(x: Any, /) -> Any:
     """The last two axes exchanged (Array API). x: [..., m, n]."""
     x = as_handle(x)
@@ -280,6 +292,14 @@ def _slices(starts: Any, sizes: Any, steps: Any) -> tuple[slice, ...]:
     return tuple(found)
 
 
+_PARTS: list[dict[str, Any]] = [
+    {"starts": (1, 0), "sizes": (3, 4), "steps": (1, 1)},
+    {"starts": (4, 1), "sizes": (3, 2), "steps": (-2, 2)},
+    {"starts": (4, 3), "sizes": (5, 4), "steps": (-1, -1)},
+    {"starts": (0, 2), "sizes": (5, 0), "steps": (1, 1)},
+]
+
+
 def _slice_layout(layout: Layout, attrs: dict[str, Any]) -> Layout:
     offset = layout.offset
     for start, stride in zip(attrs["starts"], layout.strides, strict=True):
@@ -306,6 +326,7 @@ slice_ = Op(
             slice_set, _zeros(x.shape, g.dtype), g, starts=starts, sizes=sizes, steps=steps
         ),
     ),
+    samples=lambda rng, dtype: [Sample((_array(rng, dtype, 5, 4),), part) for part in _PARTS],
     doc="A regular part of each axis: start, size and step (negative steps walk backwards).",
     **_MOVES,
 )
@@ -327,6 +348,9 @@ slice_set = Op(
         ),
         lambda g, y, x, v, **where_: apply(slice_, g, **where_),
     ),
+    samples=lambda rng, dtype: [
+        Sample((_array(rng, dtype, 5, 4), _array(rng, dtype, *part["sizes"])), part) for part in _PARTS
+    ],
     doc="x with a regular part replaced by v.",
     **_MOVES,
 )
@@ -338,7 +362,7 @@ def _zeros(shape: Shape, dtype: DType) -> Any:
     return full(shape, 0, dtype=dtype)
 
 
-@composite(accepts=EVERY)
+@composite(accepts=EVERY, samples=_calls(((2, 3),), ((2, 3), {"axis": 1}), ((2, 3, 2), {"axis": (0, -1)}), ((0, 2),)))
 def flip(x: Any, /, *, axis: Any = None) -> Any:
     """The elements in reverse order along the given axes, or all (Array API)."""
     x = as_handle(x)
@@ -354,7 +378,7 @@ def part(x: Any, axis: int, start: Size, size: Size) -> Any:
     return apply(slice_, x, starts=starts, sizes=sizes, steps=(1,) * x.ndim)
 
 
-@composite(accepts=EVERY)
+@composite(accepts=EVERY, samples=_calls(((2, 3), 2), ((2, 5), -2, {"axis": 1}), ((3, 4), (1, 7), {"axis": (0, 1)})))
 def roll(x: Any, /, shift: Any, *, axis: Any = None) -> Any:
     """The elements moved by ``shift`` places along each axis, those that fall off coming back at the start (Array API)."""
     x = as_handle(x)
@@ -460,7 +484,9 @@ def promoted(handles: list[Any], op: str) -> list[Any]:
     return [astype(h, target) for h in handles]
 
 
-@composite(accepts=EVERY)
+@composite(accepts=EVERY, samples=lambda rng, dtype: [
+        Sample(([_array(rng, dtype, 2, 3) for _ in range(3)],), {"axis": axis}) for axis in (0, 1, -1)
+    ])
 def stack(arrays: Any, /, *, axis: int = 0) -> Any:
     """Arrays of one shape joined along a new axis (Array API)."""
     handles = [as_handle(a) for a in arrays]
@@ -473,7 +499,7 @@ def stack(arrays: Any, /, *, axis: int = 0) -> Any:
     return concat([expand_dims(h, axis=place) for h in handles], axis=place)
 
 
-@composite(accepts=EVERY)
+@composite(accepts=EVERY, samples=_calls(((5, 2), 2), ((2, 5), [1, 0, 4], {"axis": 1})))
 def split(x: Any, sizes: Any, /, axis: int = 0) -> list[Any]:
     """A list of parts along an axis: of ``sizes`` elements each (the last may be shorter), or of the listed sizes (PyTorch)."""
     x = as_handle(x)
@@ -492,7 +518,7 @@ def split(x: Any, sizes: Any, /, axis: int = 0) -> list[Any]:
     return parts
 
 
-@composite(accepts=EVERY)
+@composite(accepts=EVERY, samples=_calls(((2, 3),), ((2, 3), {"axis": -1})))
 def unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
     """The slices along an axis, as a tuple of arrays without it (Array API)."""
     x = as_handle(x)
@@ -500,7 +526,7 @@ def unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
     return tuple(squeeze(part(x, place, i, 1), axis=place) for i in range(int(x.shape[place])))
 
 
-@composite(accepts=EVERY)
+@composite(accepts=EVERY, samples=_calls(((2, 3), 2), ((2, 3), 3, {"axis": 1}), ((2, 3), 0, {"axis": 0})))
 def repeat(x: Any, repeats: int, /, *, axis: int | None = None) -> Any:
     """Each element ``repeats`` times in a row along an axis, or of the flattened array (Array API)."""
     x = as_handle(x)
@@ -515,7 +541,7 @@ def repeat(x: Any, repeats: int, /, *, axis: int | None = None) -> Any:
     return reshape(wide, (*x.shape[:place], x.shape[place] * repeats, *x.shape[place + 1 :]))
 
 
-@composite(accepts=EVERY)
+@composite(accepts=EVERY, samples=_calls(((2, 3), 2), ((2, 3), (2, 1, 2)), ((3,), (0,))))
 def tile(x: Any, repetitions: Any, /) -> Any:
     """The whole array repeated along each axis (Array API)."""
     x = as_handle(x)

@@ -5,13 +5,14 @@ from graph.rules.constants import constants
 from graph.rules.identities import identities
 from graph.rules.products import products
 from graph.rules.reductions import reductions
+from graph.rules.scatter import scatter
 from graph.rules.signs import signs
 from graph.rules.stability import stability
 from graph.rules.strength import strength
 from graph.rules.views import views
 
 canonical = Rulebook("canonical", {"subtract": 20})
-for _book in (identities, constants, signs, views, reductions):
+for _book in (identities, constants, signs, views, reductions, scatter):
     canonical.include(_book)
 
 BOOKS = {book.name: book for book in (products, canonical, stability, strength)}

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from engine.record import Record
+from engine.spec import same
 from graph.pattern import FULL, Const, computed, ops
 from graph.rewrite import Rulebook
 
@@ -121,3 +122,15 @@ def _invertible(c, out) -> Any:
 def over_constant(x, c: Const):
     """x / c = x * (1 / c)"""
     return x / c, x * computed(_inverse)
+
+
+def _fewer(x, y) -> Any:
+    if len(y.shape) < len(x.shape) or any(same(n, 1) and not same(m, 1) for n, m in zip(y.shape, x.shape, strict=True)):
+        return y.op is not FULL or "the divisor is a constant"
+    return "the divisor has as many elements as the dividend"
+
+
+@rule("finite", where=_fewer)
+def over_fewer(x, y):
+    """x / y = x * (1 / y) where y is repeated, so that fewer numbers are divided; 1 / y must not overflow"""
+    return x / y, x * ops.reciprocal(y)

@@ -151,7 +151,13 @@ def reshape_outwards(record: Record) -> Any:
     inner = [a.args[0].shape for a in record.args if a.op is RESHAPE]
     if any(not same_shape(inner[0], s) for s in inner):
         return "what is reshaped has different shapes"
+    if _long(inner[0]) == _long(record.shape):
+        return "the reshape only adds or drops axes of size 1, and stays where a reduction left it"
     return ops.reshape(apply(record.op, *moved, **record.attrs), shape=record.shape)
+
+
+def _long(shape: Any) -> list[str]:
+    return [str(n) for n in shape if not same(n, 1)]
 
 
 @generic("bitwise", Trait.ELEMENTWISE, over=[PERMUTE])

@@ -13,9 +13,7 @@ class _Loss(Module):
     def __init__(self, reduction: str) -> None:
         super().__init__()
         if reduction not in ("mean", "sum", "none"):
-            raise ArgumentError(
-                f"reduction must be 'mean', 'sum' or 'none', not {reduction!r}", op=type(self).__name__
-            )
+            raise ArgumentError(f"reduction must be 'mean', 'sum' or 'none', not {reduction!r}", op=type(self).__name__)
         self.reduction = reduction
 
     def extra_repr(self) -> str:
@@ -66,6 +64,4 @@ class CrossEntropyLoss(_Loss):
         self.label_smoothing = label_smoothing
 
     def forward(self, input: Any, target: Any) -> Any:
-        return F.cross_entropy(
-            input, target, self.weight, self.ignore_index, self.reduction, self.label_smoothing
-        )
+        return F.cross_entropy(input, target, self.weight, self.ignore_index, self.reduction, self.label_smoothing)

@@ -210,6 +210,3 @@ def _extend_names(name: str, value: State | Module) -> None:
     for path, state in value._named_states("", lambda state: True, shared=False):
         if state.name == path:
             state.name = f"{name}.{path}"
-
-
-

@@ -126,13 +126,29 @@ def test_the_graph_may_be_walked_twice_and_gradients_accumulate():
 
 def test_parameters_on_either_side():
     p = tg.Parameter([1.0, 2.0])
-    for y in (p * 2, 2 * p, p * p, p + tg.ones((2,)), tg.ones((2,)) - p, -p, tg.exp(p), p / p, p[0], tg.where(p > 1, p, 0.0)):
+    for y in (
+        p * 2,
+        2 * p,
+        p * p,
+        p + tg.ones((2,)),
+        tg.ones((2,)) - p,
+        -p,
+        tg.exp(p),
+        p / p,
+        p[0],
+        tg.where(p > 1, p, 0.0),
+    ):
         assert y.requires_grad, y
     p.requires_grad = False
     assert not (p * 2).requires_grad and not tg.exp(p).requires_grad
     p.requires_grad = True
     (p * p).sum().backward()
     assert p.grad.tolist() == [2.0, 4.0]
+
+
+def test_a_choice_between_two_numbers_is_a_float32():
+    assert tg.where(tg.tensor([True, False]), 0.0, 1.0).dtype == np.float32
+    assert tg.where(tg.tensor([True, False]), 0, 1).dtype == np.int64
 
 
 def test_no_grad_records_nothing():

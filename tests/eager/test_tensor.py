@@ -120,7 +120,7 @@ def test_numbers():
     assert float(tg.tensor([[2.5]])) == 2.5 and int(tg.tensor(3.7)) == 3 and bool(tg.tensor([0.0])) is False
     assert [10, 20, 30][tg.tensor(1)] == 20 and f"{tg.tensor(1.25):.1f}" == "1.2"
     for use in (bool, float, int, lambda v: v.item()):
-        with pytest.raises(ArgumentError, match="one element, *|one element") as caught:
+        with pytest.raises(ArgumentError, match="one element") as caught:
             use(tg.tensor([1.0, 2.0]))
         assert "use(tg.tensor([1.0, 2.0]))" in str(caught.value)
     with pytest.raises(DTypeError):

@@ -20,7 +20,11 @@ def weight():
 
 def is_uniform(p, bound):
     x = p.numpy()
-    return -bound <= x.min() < -0.99 * bound and 0.99 * bound < x.max() < bound and abs(x.std() * 3**0.5 / bound - 1) < 0.02
+    return (
+        -bound <= x.min() < -0.99 * bound
+        and 0.99 * bound < x.max() < bound
+        and abs(x.std() * 3**0.5 / bound - 1) < 0.02
+    )
 
 
 def is_normal(p, std):

@@ -41,7 +41,9 @@ def test_layers_match_torch(rng):
     agree(nn.Linear(4, 6, dtype="float64"), torch.nn.Linear(4, 6, dtype=d), x, torch=torch)
     agree(nn.Linear(4, 6, bias=False, dtype="float64"), torch.nn.Linear(4, 6, bias=False, dtype=d), x, torch=torch)
     agree(nn.LayerNorm(4, dtype="float64"), torch.nn.LayerNorm(4, dtype=d), x, torch=torch)
-    agree(nn.LayerNorm((3, 4), eps=1e-3, dtype="float64"), torch.nn.LayerNorm((3, 4), eps=1e-3, dtype=d), x, torch=torch)
+    agree(
+        nn.LayerNorm((3, 4), eps=1e-3, dtype="float64"), torch.nn.LayerNorm((3, 4), eps=1e-3, dtype=d), x, torch=torch
+    )
     agree(nn.LayerNorm(4, bias=False, dtype="float64"), torch.nn.LayerNorm(4, bias=False, dtype=d), x, torch=torch)
     agree(nn.Flatten(), torch.nn.Flatten(), x, torch=torch)
     ids = np.array([[0, 2, 1], [1, 1, 4]])

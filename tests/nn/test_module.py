@@ -37,7 +37,7 @@ def test_parameters_are_found_by_their_paths():
     assert [name for name, _ in model.named_modules()] == ["", "norm", "layers", "layers.0", "layers.1"]
     assert [name for name, _ in model.named_children()] == ["norm", "layers"]
     assert len(list(model.parameters())) == 6 and len(list(model.buffers())) == 1
-    assert [name for name, _ in model.named_parameters("net")][0] == "net.scale"
+    assert next(name for name, _ in model.named_parameters("net")) == "net.scale"
 
 
 def test_states_are_named_by_their_outermost_path():

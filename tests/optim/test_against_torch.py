@@ -44,7 +44,12 @@ def their_loss(params):
 def pair(name, options, dtype="float64", lr=0.05):
     ours = [tg.Parameter(v) for v in start(dtype)]
     theirs = [torch.nn.Parameter(torch.tensor(v)) for v in start(dtype)]
-    return ours, theirs, getattr(optim, name)(ours, lr=lr, **options), getattr(torch.optim, name)(theirs, lr=lr, **options)
+    return (
+        ours,
+        theirs,
+        getattr(optim, name)(ours, lr=lr, **options),
+        getattr(torch.optim, name)(theirs, lr=lr, **options),
+    )
 
 
 def advance(ours, theirs, mine, its, loss_of=lambda params, step: params, steps=range(20)):

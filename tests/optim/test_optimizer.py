@@ -36,7 +36,7 @@ def test_several_groups_have_several_rates():
     optimizer = optim.Adam([{"params": [a], "lr": 0.5}, {"params": b}], lr=0.1)
     assert [g["lr"].item() for g in optimizer.param_groups] == [0.5, 0.1]
     with pytest.raises(tg.errors.ArgumentError, match="several groups"):
-        optimizer.lr  # noqa: B018
+        optimizer.lr
     optimizer.lr = 0.2
     assert [g["lr"].item() for g in optimizer.param_groups] == [0.2, 0.2]
     assert "lr=0.2" in repr(optimizer) and "params=1" in repr(optimizer)

@@ -1,0 +1,172 @@
+"""tg.compare: the same training step in both modes, from the same states, on the same batches in the same order."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from engine.errors import ArgumentError
+from engine.ops.random import default_generator
+from engine.state import Parameter, State
+from tapegraph.comparison.figures import Agreement, Comparison, Start, speed
+from tapegraph.comparison.lane import Array, Lane, arena, outputs
+from tapegraph.comparison.threads import pinned
+from tapegraph.function import Function
+from tapegraph.testing import _states
+
+BLOCK = 15  # batches in a row in one mode; a change of mode costs caches, a long row lets noise hit one mode only
+ENOUGH = 60  # timed calls in each mode; where training makes fewer, more are made that change nothing
+TOLERANCES = {"float64": 1e-9, "float32": 1e-4}
+
+Batch = tuple[Any, ...]
+
+
+def compare(
+    step: Callable[..., Any],
+    batches: Iterable[Any],
+    *,
+    epochs: int = 1,
+    states: Iterable[Any] | None = None,
+    evaluate: Callable[[], float] | None = None,
+    score_name: str = "score",
+    tolerance: float | None = None,
+    threads: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+    title: str = "",
+) -> Comparison:
+    """Run ``step(*batch)`` for each batch and epoch in eager and in static mode by turns; the result prints as a table.
+
+    ``step``: a training step or any function of arrays; it need not be decorated. ``batches``: tuples of arguments (a
+    single argument may stand alone), or a DataLoader, which is asked anew for each epoch; both modes get the same.
+    ``states``: what the step changes (modules, optimizers, states); None means all that it can reach. Each mode has
+    its own copy, all start equal, and afterwards the originals are as before. ``evaluate``: a score, taken in each
+    mode after the last batch. ``tolerance``: the largest absolute difference of results and parameters that counts as
+    equal, by default 1e-9 for float64 and 1e-4 otherwise. ``threads``: of both BLAS libraries. ``progress``: called
+    with the number of calls made and to be made.
+
+    Raises ArgumentError where there is nothing to run, and whatever the step raises.
+    """
+    if epochs < 1:
+        raise ArgumentError(f"epochs must be at least 1, got {epochs}", op="compare")
+    body = step.body if isinstance(step, Function) else step
+    fidelity = step.fidelity if isinstance(step, Function) else "rounding"
+    compiled = Function(body, fidelity=fidelity, specialize=step.specialize if isinstance(step, Function) else None)
+    held = _states([body if states is None else list(states), default_generator])
+    eager, static = lanes = Lane("eager", body, held), Lane("static", compiled, held)
+    again = batches if hasattr(batches, "epoch") else [_arguments(b) for b in batches]
+    state_of_loader = getattr(batches, "epoch", None)
+    firsts: list[list[Array]] = []
+    example: Batch = ()
+    with pinned(threads) as did_pin:
+        for epoch in range(epochs):
+            rows = [_arguments(b) for b in again]
+            if not rows:
+                raise ArgumentError("there are no batches", op="compare")
+            if epoch == 0:
+                example = rows[0]
+                firsts = [outputs(lane.run(rows[:1])) for lane in lanes]
+                rows = rows[1:]
+                total = epochs * (len(rows) + 1)
+            for number, start in enumerate(range(0, len(rows), BLOCK)):
+                for lane in lanes if number % 2 == 0 else reversed(lanes):
+                    lane.run(rows[start : start + BLOCK])
+                if progress is not None:
+                    progress(static.calls, total)
+        if state_of_loader is not None:
+            batches.epoch = state_of_loader  # type: ignore[attr-defined]
+        agreement = _agreement(held, lanes, firsts, tolerance)
+        scores = [None if evaluate is None else float(lane.during(evaluate)) for lane in lanes]
+        calls = static.calls
+        _measure_more(lanes, example)
+        parts: list[dict[str, int]] = [{"allocated": lane.peak(example)} for lane in lanes]
+        parts[1]["arena"] = arena(compiled)
+    figures = {
+        lane.name: speed(
+            lane.seconds, first_call=lane.first, peak_bytes=sum(part.values()), peak_parts=part, score=score
+        )
+        for lane, part, score in zip(lanes, parts, scores, strict=True)
+    }
+    made = [v for known in compiled.versions.values() for v in known]
+    return Comparison(
+        title or getattr(body, "__name__", "step"),
+        figures,
+        agreement,
+        [start_of(compiled, "this process", static.first)],
+        versions=len(made),
+        steps=calls,
+        threads=threads if did_pin else None,
+        score_name=score_name,
+        machine=machine(),
+    )
+
+
+def start_of(step: Function, name: str, first_call: float, **known: Any) -> Start:
+    """What the first version of a compiled function cost."""
+    version = next(v for versions in step.versions.values() for v in versions)
+    report = version.program.report
+    kernels = {"compiled": report.compiled, "disk": report.disk, "shared": report.registry}
+    return Start(name, dict(version.seconds), first_call, kernels, **known)
+
+
+def machine() -> dict[str, Any]:
+    """Where the figures come from: processor, system, versions, load."""
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    return {
+        "system": f"{platform.system()} {platform.machine()}",
+        "cores": os.cpu_count(),
+        "load": load,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+    }
+
+
+def _arguments(batch: Any) -> Batch:
+    return tuple(batch) if isinstance(batch, tuple | list) else (batch,)
+
+
+def _measure_more(lanes: Sequence[Lane], batch: Batch) -> None:
+    """Further timed calls where there were too few, on states that are put back afterwards."""
+    kept = [lane.values() for lane in lanes]
+    while len(lanes[0].seconds) < ENOUGH:
+        for lane in lanes:
+            lane.run([batch] * BLOCK)
+    for lane, values in zip(lanes, kept, strict=True):
+        lane.restore(values)
+
+
+def _agreement(
+    held: Sequence[State], lanes: Sequence[Lane], firsts: Sequence[list[Array]], tolerance: float | None
+) -> Agreement:
+    pairs = [(s, *values) for s, *values in zip(held, *(lane.values() for lane in lanes), strict=True)]
+    every = [difference(a, b) for _, a, b in pairs]
+    trained = [difference(a, b) for s, a, b in pairs if isinstance(s, Parameter)]
+    if len(firsts[0]) != len(firsts[1]):
+        raise ArgumentError("the modes return different numbers of arrays", op="compare")
+    results = [difference(a, b) for a, b in zip(*firsts, strict=True)]
+    if tolerance is None:
+        floats = {a.dtype.name for _, a, _ in pairs if isinstance(_, Parameter) and a.dtype.kind == "f"}
+        floats = floats or {a.dtype.name for a in firsts[0] if a.dtype.kind == "f"}
+        tolerance = max([TOLERANCES.get(name, 1e-4) for name in floats], default=0.0)
+    return Agreement(
+        tolerance,
+        max(results, default=0.0),
+        max(trained or every, default=0.0),
+        max(every, default=0.0),
+        lanes[0].calls,
+    )
+
+
+def difference(a: Array, b: Array) -> float:
+    """The largest absolute difference; infinite where shapes differ or only one of the two is NaN or infinite."""
+    if a.shape != b.shape:
+        return float("inf")
+    if a.size == 0:
+        return 0.0
+    with np.errstate(invalid="ignore"):
+        apart = np.abs(a.astype(np.float64) - b.astype(np.float64))
+    apart[(a == b) | ((a != a) & (b != b))] = 0.0
+    return float(np.nan_to_num(apart, nan=np.inf, posinf=np.inf).max())

@@ -1,0 +1,124 @@
+"""The rulebook, run: each rule fires where it must and not where it must not, keeps its promise, and decreases."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from rule_cases import CASES
+from rule_programs import feeds, graph_of
+
+from engine import origin
+from graph.reference import run
+from graph.rewrite import Rulebook, rewrite, why_not
+from graph.rules import BOOKS
+from graph.verify import verify
+
+RULES = {rule.name: (book, rule) for book in BOOKS.values() for rule in book.rules.values()}
+# Sums are taken in another order, or an exponential is computed of another number: last bits of the largest term.
+LOOSE = {"sum_twice", "sum_of_permute", "sum_of_reshape", "sum_of_broadcast", "sum_of_constant", "transposed_product",
+         "minus_matmul", "matmul_minus", "sum_of_minus", "log_of_sum_of_exp", "softmax_spelt_out", "summands_meet"}  # fmt: skip
+
+
+def alone(name: str) -> Rulebook:
+    """The book of one rule, with its own precedence."""
+    book, rule = RULES[name]
+    single = Rulebook(name, book.order.precedence)
+    single.rules[name] = rule
+    return single
+
+
+def dtypes_of(name: str) -> list[str]:
+    return ["float32", "float64"]
+
+
+def test_every_rule_has_a_case():
+    assert set(RULES) == set(CASES)
+    assert len(RULES) >= 25
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_fires(name):
+    book, rule = RULES[name]
+    graph = graph_of(CASES[name][0])
+    after, firings = rewrite(graph, alone(name), rule.fidelity)
+    assert {f.rule for f in firings} == {name}
+    verify(after)
+    assert all(origin.user_frames(r.origin) for r in after.nodes if r.op.name != "leaf")
+    assert rule.law
+    for firing in firings:
+        assert rule in [r for r in book.rules.values() if why_not(r, firing.left) == ""] or rule.name == "one_of_each_row"
+        if rule.measure is not None:
+            assert rule.measure(firing.left) > rule.measure(firing.right)
+        else:
+            assert book.order.greater(firing.left, firing.right), firing
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_does_not_fire(name):
+    rule = RULES[name][1]
+    graph = graph_of(CASES[name][1])
+    after, firings = rewrite(graph, alone(name), "finite")
+    assert not firings
+    assert after.nodes == graph.nodes
+    reasons = [why_not(rule, r) for r in graph.nodes if r.op in rule.heads]
+    assert all(reasons) or rule.counts_uses
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_fidelity_selects(name):
+    rule = RULES[name][1]
+    if rule.fidelity == "bitwise":
+        return
+    below = "bitwise" if rule.fidelity == "rounding" else "rounding"
+    assert not rewrite(graph_of(CASES[name][0]), alone(name), below)[1]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_keeps_its_promise(name):
+    rule = RULES[name][1]
+    for dtype in dtypes_of(name):
+        graph = graph_of(CASES[name][0], dtype)
+        after = rewrite(graph, alone(name), rule.fidelity)[0]
+        for style in ["finite"] if rule.fidelity == "finite" else ["special", "sparse", "finite"]:
+            for seed in range(3):
+                given = feeds(graph, seed, style)
+                left, right = run(graph, given).outputs[0], run(after, given).outputs[0]
+                compare(rule, left, right)
+
+
+@pytest.mark.parametrize("name", [n for n, (_, rule) in RULES.items() if rule.integers])
+def test_exact_on_integers(name):
+    graph = graph_of(CASES[name][0], "int64")
+    after, firings = rewrite(graph, alone(name), "bitwise")
+    assert firings
+    for seed in range(3):
+        given = feeds(graph, seed, "integers")
+        np.testing.assert_array_equal(run(graph, given).outputs[0], run(after, given).outputs[0])
+
+
+def compare(rule, left, right):
+    assert left.dtype == right.dtype and left.shape == right.shape
+    if left.dtype.kind != "f":
+        np.testing.assert_array_equal(left, right)
+        return
+    if rule.fidelity == "bitwise":
+        same = left.view(f"u{left.itemsize}") == right.view(f"u{left.itemsize}")
+        assert (same | (np.isnan(left) & np.isnan(right))).all()
+        return
+    if rule.cures:
+        healthy = np.isfinite(left)
+        assert not (np.isnan(right) & healthy).any()
+        np.testing.assert_allclose(right[healthy], left[healthy], rtol=1e-3 if left.itemsize == 4 else 1e-6, atol=1e-5)
+        return
+    np.testing.assert_array_equal(np.isnan(left), np.isnan(right))
+    np.testing.assert_array_equal(np.isinf(left), np.isinf(right))
+    limits = np.finfo(left.dtype)
+    fine = np.isfinite(left)
+    scale = np.abs(left[fine]).max(initial=0) if rule.name in LOOSE else 0
+    with np.errstate(all="ignore"):
+        close = np.abs(left - right)[fine] <= 8 * limits.eps * np.maximum(np.abs(left[fine]), scale) + 8 * limits.smallest_subnormal
+    assert close.all()
+    np.testing.assert_array_equal(left[np.isinf(left)], right[np.isinf(left)])
+    if not rule.zeros:
+        zero = fine & (left == 0) & (right == 0)
+        np.testing.assert_array_equal(np.signbit(left[zero]), np.signbit(right[zero]))

@@ -1,0 +1,90 @@
+"""Walks a plan with every kernel as plain Python: the compiler without numba, checked where native code is not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from compiler.buffers import Buffer, Place
+from compiler.emit import Step
+from compiler.memory import arrange, lifetimes
+from compiler.plan import Callback, Plan, make_plan
+from engine.spec import evaluate, evaluated
+from graph.graph import Graph
+from graph.reference import solve_sizes
+
+Array = np.ndarray[Any, Any]
+GARBAGE = 0xA5  # fills fresh memory, so that a value read before it is written shows
+
+
+class Pointer:
+    """An address: elements before it may be read too, elements outside its buffer may not."""
+
+    def __init__(self, flat: Array, offset: int) -> None:
+        self.flat, self.offset = flat, offset
+
+    def _place(self, i: int) -> int:
+        place = self.offset + int(i)
+        assert 0 <= place < self.flat.size, f"element {place} of a buffer of {self.flat.size}"
+        return place
+
+    def __getitem__(self, i: int) -> Any:
+        return self.flat[self._place(i)]
+
+    def __setitem__(self, i: int, value: Any) -> None:
+        self.flat[self._place(i)] = value
+
+
+def run(graph: Graph, arrays: Sequence[Array]) -> list[Array]:
+    """The outputs of a graph without states, given its inputs in order. Raises AssertionError for a bad status."""
+    plan = make_plan(graph)
+    assert not plan.states and not plan.kept, "states are the runtime's business"
+    sizes = solve_sizes(graph, {r.attrs["name"]: a.shape for r, a in zip(graph.inputs, arrays, strict=True)})
+    memory = _memory(plan, arrays, sizes)
+    with np.errstate(all="ignore"):
+        for step in plan.steps:
+            if isinstance(step, Callback):
+                operands = [_array(p, memory, sizes) for p in step.operands]
+                _array(step.result, memory, sizes)[...] = step.record.op.kernel(*operands, **evaluated(step.record.attrs, sizes))
+            else:
+                status = step.kernel.function(*_arguments(step, memory, sizes))
+                assert status == 0, f"status {status} from\n{step.kernel.text}"
+    return [_array(p, memory, sizes) for p in plan.outputs]
+
+
+def _memory(plan: Plan, arrays: Sequence[Array], sizes: dict[str, int]) -> dict[Buffer, Array]:
+    """Every buffer as a flat array; temporaries share one arena as they do natively."""
+    offsets, total = arrange(lifetimes(plan.steps), sizes)
+    arena = np.full(total, GARBAGE, np.uint8)
+    memory = {b: arena[o : o + evaluate(b.size, sizes) * b.dtype.itemsize].view(b.dtype) for b, o in offsets.items()}
+    memory |= {p.buffer: np.ascontiguousarray(a).reshape(-1) for p, a in zip(plan.inputs, arrays, strict=True)}
+    memory |= {p.buffer: a.reshape(-1) for p, a in plan.captured}
+    for place in plan.outputs:
+        count = evaluate(place.buffer.size, sizes) * place.buffer.dtype.itemsize
+        memory[place.buffer] = np.full(count, GARBAGE, np.uint8).view(place.buffer.dtype)
+    return memory
+
+
+def _arguments(step: Step, memory: dict[Buffer, Array], sizes: dict[str, int]) -> list[Any]:
+    library = any(bind.kind == "blas" for bind in step.binds)
+    values: list[Any] = []
+    for param, bind in zip(step.kernel.params, step.binds, strict=True):
+        if bind.kind == "ptr":
+            flat, offset = memory[bind.buffer], evaluate(bind.value, sizes)
+            flat = flat.view(np.uint16) if flat.dtype == np.float16 else flat
+            values.append(flat[offset:] if library else Pointer(flat, offset))
+        elif bind.kind == "blas":
+            values.append(0)
+        elif param.kind == "int":
+            values.append(int(evaluate(bind.value, sizes)))
+        else:
+            values.append(np.dtype(param.dtype).type(bind.value))
+    return values
+
+
+def _array(place: Place, memory: dict[Buffer, Array], sizes: dict[str, int]) -> Array:
+    flat = memory[place.buffer][evaluate(place.layout.offset, sizes) :]
+    strides = [evaluate(s, sizes) * flat.itemsize for s in place.layout.strides]
+    return np.lib.stride_tricks.as_strided(flat, [evaluate(n, sizes) for n in place.shape], strides)
