@@ -13,7 +13,7 @@ from compiler.fuse import INLINE, AxisMap, Unit
 from compiler.kernel import Kernel, Param
 from engine.lowering import Fold, Layout, Scalar, View
 from engine.record import Record
-from engine.spec import DType, Size, product, same
+from engine.spec import Dim, DType, Size, product, same
 
 
 @dataclass(frozen=True)
@@ -151,6 +151,8 @@ class Emitter:
         """A number as an expression of its dtype; numbers are parameters, so that the text can be shared."""
         if dtype.kind == "b":
             return "True" if value else "False"
+        if dtype.kind == "f" and isinstance(value, Dim):  # a named size, known at the call
+            return _cast(self.constant(value, np.dtype(np.int64)), np.dtype(np.int64), dtype)
         if dtype.kind == "f" and dtype != np.float16:
             key = (dtype.name, float(value).hex())
             if key not in self.known_floats:
@@ -479,7 +481,7 @@ class Emitter:
         whole = record.dtype.kind in "iu"
         if lower.traps and whole:
             flag = self.traps.setdefault(lower.trap_status, f"t{lower.trap_status}")
-            self._put(depth, f"{flag} = {flag} | ({lower.traps.format(*operands)})")
+            self._put(depth, f"{flag} = {flag} | ({self._format(lower.traps, record, operands, '')})")
         kind = record.args[0].dtype.kind if record.args else record.dtype.kind
         if record.op.name == "astype":
             return _cast(operands[0], record.args[0].dtype, record.dtype)
@@ -493,6 +495,8 @@ class Emitter:
         for word in ("zero", "one", "inf", "lowest", "highest"):
             if "{" + word + "}" in template:
                 words[word] = self._word(word, dtype)
+        if "{size}" in template:
+            words["size"] = self.constant(record.attrs["size"], dtype)
         if template in ("0", "1"):
             return f"{type_name(record.dtype)}({template})"
         return template.format(*operands, **words)

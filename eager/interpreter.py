@@ -8,15 +8,14 @@ from typing import Any
 import numpy as np
 
 from eager import tape
+from eager.convert import array_of
 from eager.tensor import Tensor
 from engine import dtypes, origin
-from engine.dtypes import DEFAULT_FLOAT, as_dtype
 from engine.errors import DTypeError, ShapeError, SymbolError, Trap, trapped
 from engine.handle import Handle
 from engine.op import Op
 from engine.ops.dtype import mark as MARK
 from engine.record import Record
-from engine.spec import Dim
 from engine.state import Pending, State
 
 # NumPy reports 1/0 or log(-1) as a warning at our own line; IEEE values are the meaning here, as in PyTorch and JAX.
@@ -75,12 +74,16 @@ class Eager:
                 if kind is float or kind is int:
                     x = a._value
                     r = a._record
+                    if r is None and type(a) is not Tensor:
+                        r = self.record(a)
                     dtype = x.dtype
                     y = _NUMBERS[dtype][b or repr(b)]
                     fits = dtype in op.direct
                 else:
                     y = b._value
                     s = b._record
+                    if s is None and kind is not Tensor:
+                        s = self.record(b)
                     dtype = y.dtype
                     kind = type(a)
                     if kind is float or kind is int:
@@ -89,6 +92,8 @@ class Eager:
                     else:
                         x = a._value
                         r = a._record
+                        if r is None and kind is not Tensor:
+                            r = self.record(a)
                         fits = x.dtype is dtype and dtype in op.direct
                 if fits:
                     out = op.kernel(x, y, **attrs) if attrs else op.kernel(x, y)
@@ -97,13 +102,8 @@ class Eager:
                     tensor = _new_tensor(Tensor)
                     tensor._value = out
                     tensor._record = None
-                    if self.grad_enabled and op.vjp:
-                        if r is None and isinstance(a, State):
-                            r = self.record(a)
-                        if s is None and isinstance(b, State):
-                            s = self.record(b)
-                        if r is not None or s is not None:
-                            tensor._record = _write2(op, a, b, r, s, x, y, attrs, out)
+                    if (r is not None or s is not None) and op.vjp and self.grad_enabled:
+                        tensor._record = _write2(op, a, b, r, s, x, y, attrs, out)
                     return tensor
             elif len(args) == 1:
                 a = args[0]
@@ -117,7 +117,7 @@ class Eager:
                     tensor._record = None
                     if self.grad_enabled and op.vjp:
                         r = a._record
-                        if r is None and isinstance(a, State):
+                        if r is None and type(a) is not Tensor:
                             r = self.record(a)
                         if r is not None:
                             if op.keeps_x:
@@ -163,7 +163,7 @@ class Eager:
         try:
             out = op.kernel(*values, **attrs)
         except Trap as trap:
-            raise trapped(trap.status, op.name, args, origin.capture()) from None
+            raise trapped(trap.status, op.name, args, origin.capture(), trap.detail) from None
         except _MISTAKES:
             op.spec(args, attrs)  # the engine's own error, at the user's line
             raise
@@ -208,29 +208,7 @@ class Eager:
         return None if ref is None else ref()
 
     def asarray(self, value: Any, dtype: Any) -> Tensor:
-        if isinstance(value, Dim):
-            value = int(value)
-        if isinstance(value, Handle):
-            raise SymbolError("a symbol has no value outside its graph", op="asarray", operands=(value,))
-        if type(value) is not _ndarray:
-            if hasattr(value, "__dlpack__") and not isinstance(value, np.ndarray):
-                value = np.from_dlpack(value)
-            elif dtype is None and not isinstance(value, np.ndarray | np.generic):
-                bare = not _typed(value)
-                value = _numeric(_plain(value))
-                if bare and value.dtype == np.float64:
-                    dtype = DEFAULT_FLOAT
-            else:
-                value = _numeric(_plain(value))
-        if dtype is None and value.dtype not in dtypes.EVERY:
-            raise DTypeError(
-                f"the engine holds no {value.dtype.name}",
-                op="asarray",
-                operands=(value,),
-                fix="give numbers or bools in an array of one shape, or cast with dtype=",
-            )
-        target = value.dtype if dtype is None else as_dtype(dtype)
-        return Tensor(value if value.dtype == target else value.astype(target))
+        return Tensor(array_of(value, dtype))
 
     def read(self, state: State) -> Tensor:
         return Tensor(state._value, self.record(state) if self.grad_enabled else None)
@@ -283,29 +261,6 @@ class Eager:
 
     def detach(self, handle: Any) -> Tensor:
         return Tensor(handle._value)
-
-
-def _numeric(value: Any) -> np.ndarray[Any, Any]:
-    try:
-        return _asarray(value)
-    except ValueError as mistake:
-        raise ShapeError(
-            f"the nested lists are ragged: {mistake}", op="asarray", fix="give rows of one length"
-        ) from None
-
-
-def _typed(value: Any) -> bool:
-    """Whether the first leaf of nested lists has a dtype of its own; bare Python numbers take the default one."""
-    while isinstance(value, list | tuple) and value:
-        value = value[0]
-    return isinstance(value, Handle | np.ndarray | np.generic)
-
-
-def _plain(value: Any) -> Any:
-    """Nested lists with handles in them as nested lists of arrays."""
-    if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
-    return _asarray(value) if isinstance(value, Handle) else value
 
 
 RECORDING = Eager(True)

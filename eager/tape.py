@@ -16,8 +16,11 @@ _frame = sys._getframe
 _is_user = origin._is_user.get
 
 
-def write(op: Op, args: tuple[Any, ...], attrs: dict[str, Any], out: Any) -> Record:
-    """The record of an op applied to records, arrays and numbers with result ``out``. Called from an ``apply``."""
+def write(op: Op, args: tuple[Any, ...], attrs: dict[str, Any], out: Any, depth: int = 3) -> Record:
+    """The record of an op applied to records, arrays and numbers with result ``out``. Called from an ``apply``.
+
+    ``depth``: how many frames up the user's is, where an operator or a public op called ``apply`` for them.
+    """
     record = _new_record(Record)
     record.op = op
     record.args = args
@@ -27,8 +30,7 @@ def write(op: Op, args: tuple[Any, ...], attrs: dict[str, Any], out: Any) -> Rec
     record.tracked = True
     record.value = out if op.keeps_y else None
     record.serial = next_serial()
-    # An operator or a public op lies between the user and ``apply``; from anywhere else the frames are walked.
-    frame = _frame(3)
+    frame = _frame(depth)
     code = frame.f_code
     record.origin = ((code, frame.f_lasti),) if _is_user(code.co_filename) else origin.capture(1, 2)
     return record
@@ -44,19 +46,7 @@ def write2(op: Op, a: Any, b: Any, r: Any, s: Any, x: Any, y: Any, attrs: dict[s
         s = b if type(b) is float or type(b) is int else y if op.keeps_x else apart(op, y)
     elif op.keeps_x:
         s.value = y
-    record = _new_record(Record)
-    record.op = op
-    record.args = (r, s)
-    record.attrs = attrs
-    record.shape = out.shape
-    record.dtype = out.dtype
-    record.tracked = True
-    record.value = out if op.keeps_y else None
-    record.serial = next_serial()
-    frame = _frame(3)
-    code = frame.f_code
-    record.origin = ((code, frame.f_lasti),) if _is_user(code.co_filename) else origin.capture(1, 2)
-    return record
+    return write(op, (r, s), attrs, out, 4)
 
 
 def leaf_of(owner: Any) -> Record:

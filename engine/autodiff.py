@@ -172,7 +172,7 @@ def value_and_grad(
             records = [recording.record(m) for m in marked]
         # The gradient is itself recorded where something else is being differentiated: an outer grad, a parameter.
         roots = [root] if root is not None else []
-        outer = any(not r.parents and r not in records for r in reachable(roots))
+        outer = any(r not in records and not any(p.tracked for p in r.parents) for r in reachable(roots))
         with dispatch.interpret(interpreter.with_grad(interpreter.grad_enabled and outer)):
             grads = reverse(roots, [_seed(value, None) for _ in roots], {r for r in records if r})
             found = [

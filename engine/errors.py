@@ -43,7 +43,7 @@ class TapegraphError(Exception):
         place = self.place
         # In a gradient rule the operands are not those of the user's expression.
         derived = any(isinstance(f, str) for f in self.origin)
-        written = _origin.operands(place, len(self.specs)) if place and self.specs and not derived else None
+        written = _origin.operands(place, self.op, len(self.specs)) if place and self.specs and not derived else None
         for number, spec in enumerate(self.specs):
             name = self.names[number] or (written[number] if written else f"operand {number}")
             lines.append(f"  {name}: {spec}")
@@ -111,9 +111,10 @@ class InternalError(TapegraphError):
 class Trap(Exception):
     """A kernel's report of a mistake in its data: a status (see ``lowering.STATUS``), in both modes the same."""
 
-    def __init__(self, status: int) -> None:
-        super().__init__(status)
+    def __init__(self, status: int, detail: str = "") -> None:
+        super().__init__(status, detail)
         self.status = status
+        self.detail = detail
 
 
 _TRAPPED: dict[int, tuple[type[TapegraphError], str, str]] = {

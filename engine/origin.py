@@ -134,25 +134,49 @@ def resolve(frame: Frame) -> Place:
     return Place(code.co_filename, line, end_line or line, start, end, code.co_qualname)
 
 
-def operands(place: Place, count: int) -> list[str] | None:
-    """The source text of each operand of the expression at ``place``, where it has exactly ``count``."""
+_OPERATORS = {
+    ast.Add: "add",
+    ast.Sub: "subtract",
+    ast.Mult: "multiply",
+    ast.Div: "divide",
+    ast.FloorDiv: "floor_divide",
+    ast.Mod: "remainder",
+    ast.Pow: "pow",
+    ast.MatMult: "matmul",
+    ast.USub: "negative",
+    ast.Invert: "logical_not",
+    ast.BitAnd: "logical_and",
+    ast.BitOr: "logical_or",
+    ast.BitXor: "logical_xor",
+    ast.Eq: "equal",
+    ast.NotEq: "not_equal",
+    ast.Lt: "less",
+    ast.LtE: "less_equal",
+    ast.Gt: "greater",
+    ast.GtE: "greater_equal",
+}
+
+
+def operands(place: Place, op: str | None, count: int) -> list[str] | None:
+    """The source text of each operand, where the expression at ``place`` is an application of ``op`` to ``count``."""
     try:
         tree = ast.parse(place.expression.strip(), mode="eval").body
     except (SyntaxError, ValueError):
         return None
+    parts: list[ast.expr]
     match tree:
-        case ast.BinOp(left=left, right=right):
-            parts: list[ast.expr] = [left, right]
-        case ast.Compare(left=left, comparators=[right]):
+        case ast.BinOp(left=left, op=sign, right=right) if _OPERATORS.get(type(sign)) == op:
             parts = [left, right]
-        case ast.UnaryOp(operand=operand):
+        case ast.Compare(left=left, ops=[sign], comparators=[right]) if _OPERATORS.get(type(sign)) == op:
+            parts = [left, right]
+        case ast.UnaryOp(op=sign, operand=operand) if _OPERATORS.get(type(sign)) == op:
             parts = [operand]
-        case ast.Subscript(value=value, slice=index):
+        case ast.Subscript(value=value, slice=index) if op in ("getitem", "setitem"):
             parts = [value, index]
-        case ast.Call(func=ast.Attribute(value=value), args=args) if len(args) == count - 1:
-            parts = [value, *args]
-        case ast.Call(args=args):
+        case ast.Call(func=ast.Name(id=name), args=args) if name == op:
             parts = list(args)
+        case ast.Call(func=ast.Attribute(attr=name, value=value), args=args) if name == op:
+            parts = list(args) if len(args) == count else [value, *args]
         case _:
             return None
     if len(parts) != count or any(isinstance(p, ast.Starred) for p in parts):

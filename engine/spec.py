@@ -13,7 +13,7 @@ import numpy as np
 DType: TypeAlias = np.dtype[Any]
 Size: TypeAlias = Union[int, "Dim"]
 Shape: TypeAlias = tuple[Size, ...]
-# A monomial is a sorted tuple of atoms; an atom is a name or a floor division ("//", numerator, denominator).
+# A monomial is a sorted tuple of atoms; an atom is a name, a floor division ("//", a, b) or the larger of two ("max", a, b).
 Atom: TypeAlias = Union[str, tuple[str, "Dim", Size]]
 
 
@@ -60,7 +60,13 @@ def size_policy(policy: SizePolicy) -> Iterator[None]:
 
 
 def _atom_key(atom: Atom) -> str:
-    return atom if isinstance(atom, str) else f"~({atom[1]}//{atom[2]})"
+    return atom if isinstance(atom, str) else f"~{_atom_text(atom)}"
+
+
+def _atom_text(atom: Atom) -> str:
+    if isinstance(atom, str):
+        return atom
+    return f"max({atom[1]}, {atom[2]})" if atom[0] == "max" else f"({atom[1]})//{atom[2]}"
 
 
 class Dim:
@@ -200,6 +206,8 @@ class Dim:
             for atom in mono:
                 if isinstance(atom, str):
                     c *= sizes[atom]
+                elif atom[0] == "max":
+                    c *= max(evaluate(atom[1], sizes), evaluate(atom[2], sizes))
                 else:
                     divisor = evaluate(atom[2], sizes)
                     c *= evaluate(atom[1], sizes) // divisor if divisor else 0
@@ -214,6 +222,8 @@ class Dim:
             for atom in mono:
                 if isinstance(atom, str):
                     product = product * sizes.get(atom, Dim(atom))
+                elif atom[0] == "max":
+                    product = product * larger(substitute(atom[1], sizes), substitute(atom[2], sizes))
                 else:
                     product = product * (substitute(atom[1], sizes) // substitute(atom[2], sizes))
             total = total + product
@@ -222,7 +232,7 @@ class Dim:
     def __repr__(self) -> str:
         parts = []
         for mono, c in self.terms:
-            factors = [a if isinstance(a, str) else f"({a[1]})//{a[2]}" for a in mono]
+            factors = [_atom_text(a) for a in mono]
             if c != 1 or not factors:
                 factors.insert(0, str(c))
             parts.append("*".join(factors))
@@ -246,6 +256,16 @@ def evaluate(size: Size, sizes: Mapping[str, int]) -> int:
 def substitute(size: Size, sizes: Mapping[str, Size]) -> Size:
     """A size with names replaced."""
     return size.substitute(sizes) if isinstance(size, Dim) else size
+
+
+def larger(a: Size, b: Size) -> Size:
+    """The larger of two sizes."""
+    if not isinstance(a, Dim) and not isinstance(b, Dim):
+        return max(a, b)
+    if isinstance(a, Dim):
+        return Dim({(("max", a, b),): 1})
+    assert isinstance(b, Dim)
+    return Dim({(("max", b, a),): 1})
 
 
 def divide_exactly(size: Size, divisor: Size) -> Size | None:

@@ -55,6 +55,3 @@ def evaluated(record: Record, values: list[Any]) -> Any:
 def constant(record: Record, value: Any) -> Any:
     """A constant of the record's spec."""
     return apply(FULL, shape=record.shape, value=value, dtype=record.dtype)
-
-
-

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 from engine.errors import InternalError
 from graph.graph import Graph
-from graph.rewrite import FIDELITIES, Firing, Rulebook, rewrite
+from graph.rewrite import Firing, rewrite
+from graph.rulebook import FIDELITIES, Rulebook
 from graph.rules import canonical, products, stability, strength
 from graph.verify import verify
 

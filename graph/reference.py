@@ -31,9 +31,7 @@ class Result:
     values: dict[Record, Array] = field(default_factory=dict)
 
 
-def run(
-    graph: Graph, feeds: Mapping[str, Any], *, stop_at_nonfinite: bool = False, keep: bool = False
-) -> Result:
+def run(graph: Graph, feeds: Mapping[str, Any], *, stop_at_nonfinite: bool = False, keep: bool = False) -> Result:
     """Run a graph on arrays for its inputs, by name; states and gradients are read, never written.
 
     ``stop_at_nonfinite``: raise NonFiniteError at the first node that has a NaN or an infinity while its operands have
@@ -66,7 +64,7 @@ def compute(record: Record, operands: list[Array], sizes: Mapping[str, int]) -> 
     try:
         value = np.asarray(record.op.kernel(*operands, **attrs))
     except Trap as trap:
-        raise trapped(trap.status, record.op.name, operands, record.origin) from None
+        raise trapped(trap.status, record.op.name, operands, record.origin, trap.detail) from None
     if value.dtype != record.dtype or value.shape != numbers(record.shape, sizes):
         raise InternalError(f"node {record} was computed as {value.dtype}{list(value.shape)}", origin=record.origin)
     return value
@@ -90,7 +88,9 @@ def solve_sizes(graph: Graph, shapes: Mapping[str, Shape]) -> dict[str, int]:
     for record in graph.inputs:
         name, fed = record.attrs["name"], shapes[record.attrs["name"]]
         if len(fed) != len(record.shape):
-            raise FeedError(f"input {name!r} has {len(record.shape)} axes, the array fed {len(fed)}", op="call", origin=())
+            raise FeedError(
+                f"input {name!r} has {len(record.shape)} axes, the array fed {len(fed)}", op="call", origin=()
+            )
         waiting += [(name, axis, n, m) for axis, (n, m) in enumerate(zip(record.shape, fed, strict=True))]
     sizes: dict[str, int] = {}
     # Plain names first, then those inside sums and multiples of solved ones.
@@ -130,7 +130,9 @@ def _solved(size: Any, name: str, sizes: Mapping[str, int], found: int) -> int:
 def _leaves(graph: Graph, feeds: Mapping[str, Any]) -> list[tuple[Record, Array]]:
     wanted = {r.attrs["name"]: r for r in graph.inputs}
     if unknown := [n for n in feeds if n not in wanted]:
-        raise FeedError(f"the graph has no input {unknown[0]!r}; it has {', '.join(wanted) or 'none'}", op="call", origin=())
+        raise FeedError(
+            f"the graph has no input {unknown[0]!r}; it has {', '.join(wanted) or 'none'}", op="call", origin=()
+        )
     found: list[tuple[Record, Array]] = []
     for name, record in wanted.items():
         if name not in feeds:

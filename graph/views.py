@@ -130,7 +130,14 @@ def draw(graph: Graph, ax: Any = None) -> Any:
     results = {r.serial for r in graph.results}
     kinds = [net.nodes[n]["kind"] for n in net]
     nx.draw_networkx_edges(
-        net, positions, ax=ax, edge_color="#999999", width=0.8, arrowsize=7, node_size=620, connectionstyle="arc3,rad=0.06"
+        net,
+        positions,
+        ax=ax,
+        edge_color="#999999",
+        width=0.8,
+        arrowsize=7,
+        node_size=620,
+        connectionstyle="arc3,rad=0.06",
     )
     nx.draw_networkx_nodes(
         net,

@@ -167,6 +167,6 @@ def difference(a: Array, b: Array) -> float:
     if a.size == 0:
         return 0.0
     with np.errstate(invalid="ignore"):
-        apart = np.abs(a.astype(np.float64) - b.astype(np.float64))
-    apart[(a == b) | ((a != a) & (b != b))] = 0.0
+        apart = np.atleast_1d(np.abs(a.astype(np.float64) - b.astype(np.float64)))
+    apart[np.atleast_1d((a == b) | ((a != a) & (b != b)))] = 0.0
     return float(np.nan_to_num(apart, nan=np.inf, posinf=np.inf).max())

@@ -51,7 +51,7 @@ def load(path: str | os.PathLike[str]) -> Any:
         raise FileNotFoundError(f"no file {str(target)!r}")
     try:
         with library.safe_open(target, framework="numpy") as stored:
-            arrays = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118: not a dict
+            arrays = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 - not a dict
             structure = (stored.metadata() or {}).get(_STRUCTURE)
     except library.SafetensorError as trouble:
         raise ArgumentError(

@@ -1,6 +1,5 @@
 """The checks themselves: they pass what is right and catch what is wrong."""
 
-import importlib.util
 import types
 
 import numpy as np
@@ -9,6 +8,7 @@ import pytest
 import tapegraph as tg
 from engine.op import OPS, Op
 from engine.spec import Spec
+from graph.builder import Builder
 from tapegraph import nn, optim, testing
 from tapegraph.nn import functional as F
 
@@ -21,7 +21,7 @@ X, W, B = rng.standard_normal((4, 3)), rng.standard_normal((5, 3)), rng.standard
     [
         (lambda x: tg.exp(x) * tg.sin(x), (X,)),
         (lambda x, w, b: F.log_softmax(F.linear(x, w, b)), (X, W, B)),
-        (lambda p: {"y": (p["w"] @ p["w"].T, tg.tanh(p["b"]))}, ({"w": W, "b": [B]},)),
+        (lambda p: {"y": (p["w"] @ p["w"].T, tg.tanh(p["b"][0]))}, ({"w": W, "b": [B]},)),
         (lambda x, i: tg.take(x, i, axis=0).sum(), (X, np.array([0, 2, 2]))),
         (lambda x: (x > 0, x * x * x), (X,)),
         (lambda x: 2.0 * x, (np.float64(3.0),)),
@@ -130,7 +130,18 @@ def test_modes_that_differ_are_caught(compiler):
         testing.assert_modes_agree(step, x)
 
 
-@pytest.mark.skipif(importlib.util.find_spec("tapegraph.function") is None, reason="static mode is not built yet")
 def test_the_real_modes_agree():
     _, _, step = make_step()
     testing.assert_modes_agree(step, X.astype(np.float32), calls=2)
+
+
+@pytest.mark.xfail(not hasattr(Builder, "watch"), reason="a trace does not yet watch Module.training", strict=True)
+def test_train_and_eval_are_different_programs():
+    layer = nn.Dropout(0.5)
+    run = tg.compile(lambda x: layer(x) * 2.0)
+    x = np.ones((50, 4), np.float32)
+    assert (run(x).numpy() == 0).any()
+    layer.eval()
+    assert (run(x).numpy() == 2).all()
+    layer.train()
+    assert (run(x).numpy() == 0).any()

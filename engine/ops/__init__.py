@@ -9,7 +9,7 @@ from engine import handle
 from engine.op import COMPOSITES, OPS
 from engine.ops import arithmetic, compare, create, dtype, index, linalg, math, nn, random, reduce, shape
 
-_HIDDEN = {"leaf", "mark", "iota", "size_of", "slice", "slice_set", "gather", "index_add", "index_set", "random_bits", "clamp"}
+_HIDDEN = {"leaf", "mark", "iota", "size_of", "slice", "slice_set", "gather", "index_add", "index_set", "pick", "in_range", "random_bits", "clamp"}
 
 
 def public_functions() -> dict[str, Callable[..., Any]]:

@@ -10,12 +10,13 @@ import numpy as np
 from engine import dtypes
 from engine.errors import ArgumentError, DTypeError, IndexRangeError, ShapeError, Trap, UnsupportedError
 from engine.handle import Handle
-from engine.lowering import Loop
-from engine.op import Op, Sample, apply, as_handle, composite, normal_axis
+from engine.lowering import Loop, Scalar
+from engine.op import Op, Sample, Trait, apply, as_handle, composite, normal_axis
+from engine.ops.compare import equal, where
 from engine.ops.create import iota, zeros
 from engine.ops.dtype import astype
-from engine.ops.shape import broadcast_to, permute_dims, reshape, slice_, slice_set
-from engine.spec import Dim, DType, Shape, Size, Spec, broadcast, product, same
+from engine.ops.shape import broadcast_to, expand_dims, permute_dims, reshape, slice_, slice_set
+from engine.spec import Dim, DType, Shape, Size, Spec, broadcast, larger, product, same
 
 # ---------------------------------------------------------------------------------------- integer arrays
 
@@ -27,7 +28,8 @@ def _parts(x_shape: Shape, index_shape: Shape, axis: int, count: int) -> tuple[S
 def _select(axis: int, index: Sequence[Any], shape: tuple[int, ...]) -> tuple[Any, ...]:
     for place, n in zip(index, shape[axis:], strict=False):
         if place.size and (place.max() >= n or place.min() < -n):
-            raise Trap(2)
+            wrong = int(place[(place >= n) | (place < -n)].flat[0])
+            raise Trap(2, f": {wrong}, where the axis has size {n}")
     return (slice(None),) * axis + tuple(index)
 
 
@@ -205,6 +207,78 @@ index_set = Op(
 )
 
 
+# ---------------------------------------------------------------------------------------- one element of each row
+
+in_range = Op(
+    "in_range",
+    lambda x, size: _checked(x, size),
+    lambda x, size: Spec(x.shape, x.dtype),
+    lower=Scalar("{0}", traps="({0} < {zero}) | ({0} >= {size})", trap_status=2),
+    accepts=dtypes.INTEGERS,
+    casts=None,
+    keeps="",
+    order=3,
+    traits=[Trait.ELEMENTWISE],
+    samples=lambda rng, dtype: [Sample((rng.integers(0, 5, (2, 3)).astype(dtype),), {"size": 5})],
+    errors=lambda rng, dtype: [Sample((np.array([5], dtype),), {"size": 5}, IndexRangeError)],
+    doc="Integers that are checked to lie in [0, size).",
+)
+
+
+def _checked(x: Any, size: int) -> Any:
+    bad = (x < 0) | (x >= size)
+    if bad.any():
+        raise Trap(2, f": {int(x[bad].flat[0])}, where the axis has size {size}")
+    return x
+
+
+def _pick_kernel(x: Any, index: Any, axis: int) -> Any:
+    _checked(index, x.shape[axis])
+    return np.take_along_axis(x, np.expand_dims(index, axis), axis).squeeze(axis)
+
+
+_PICK = """def kernel(a0, a1, o, outer, n, inner):
+    for i in range(outer):
+        for j in range(inner):
+            place = int64(a1[i * inner + j])
+            if place < 0 or place >= n:
+                return 2
+            o[i * inner + j] = a0[(i * n + place) * inner + j]
+    return 0
+"""
+
+
+def _pick_text(specs: Sequence[Spec], out: Spec, attrs: dict[str, Any]) -> tuple[str, list[Size]]:
+    shape, axis = specs[0].shape, attrs["axis"]
+    return _PICK, [product(shape[:axis]), shape[axis], product(shape[axis + 1 :])]
+
+
+def _pick_vjp(g: Any, y: Any, x: Any, index: Any, axis: int) -> Any:
+    line = tuple(n if i == axis else 1 for i, n in enumerate(x.shape))
+    here = equal(apply(iota, shape=line, axis=axis, dtype=index.dtype), expand_dims(index, axis=axis))
+    return where(here, expand_dims(g, axis=axis), 0.0)
+
+
+pick = Op(
+    "pick",
+    _pick_kernel,
+    lambda x, index, axis: Spec((*x.shape[:axis], *x.shape[axis + 1 :]), x.dtype),
+    lower=Loop(_pick_text),
+    accepts=dtypes.COMPUTED,
+    casts=None,
+    keeps="x",
+    onnx="GatherElements",
+    order=46,
+    vjp=(_pick_vjp,),
+    samples=lambda rng, dtype: [
+        Sample((rng.uniform(0, 3, (2, 3)).astype(dtype), np.array([2, 0])), {"axis": 1}),
+        Sample((rng.uniform(0, 3, (2, 3, 2)).astype(dtype), np.array([[2, 0], [1, 1]])), {"axis": 1}),
+    ],
+    errors=lambda rng, dtype: [Sample((np.ones((2, 3), dtype), np.array([0, 3])), {"axis": 1}, IndexRangeError)],
+    doc="The element of each row along ``axis`` that an integer array names; the axis disappears. No negative places.",
+)
+
+
 # ---------------------------------------------------------------------------------------- x[...] and x[...] = v
 
 
@@ -294,20 +368,24 @@ def _range(s: slice, n: Size, x: Any) -> tuple[Size, Size, int]:
     step = 1 if s.step is None else int(s.step)
     if step == 0:
         raise ArgumentError("a slice cannot have step 0", op="getitem", operands=(x,))
-    if s.start is None and s.stop is None and abs(step) == 1:
+    if s.start is None and (s.stop is None or same(s.stop, n)) and abs(step) == 1 and (step == 1 or s.stop is None):
         return (0, n, 1) if step == 1 else (n - 1, n, -1)
-    if isinstance(n, Dim):
-        whole_end = s.stop is None or same(s.stop, n)
-        if step > 0 and whole_end and (s.start is None or isinstance(s.start, int) and s.start == 0):
-            return 0, (n + (step - 1)) // step, step
-        if isinstance(s.start, Dim) or isinstance(s.stop, Dim):
-            start = 0 if s.start is None else s.start
-            stop = n if s.stop is None else s.stop
-            if step == 1:
-                return start, stop - start, 1
-        n = int(n)
+    if isinstance(n, Dim) and step > 0:
+        start = 0 if s.start is None else s.start if _forward(s.start) else larger(n + s.start, 0)
+        stop = n if s.stop is None else s.stop if isinstance(s.stop, Dim) else _limit(int(s.stop), n)
+        return start, larger(stop - start + (step - 1), 0) // step, step
+    n = int(n)
     start, stop, step = slice(s.start, s.stop, step).indices(n)
     return start, len(range(start, stop, step)), step
+
+
+def _forward(bound: Any) -> bool:
+    return isinstance(bound, Dim) or int(bound) >= 0
+
+
+def _limit(stop: int, n: Size) -> Size:
+    """Where a slice ends: ``stop`` places from the start, but not beyond the axis, or that many from the end."""
+    return n + stop if stop < 0 else n - larger(n - stop, 0)
 
 
 def _joined(chosen: _Selection) -> tuple[list[Any], bool, list[int]]:

@@ -9,17 +9,17 @@ import numpy as np
 
 from engine import dtypes
 from engine.errors import ArgumentError, DTypeError, IndexRangeError, ShapeError
-from engine.op import Sample, as_handle, composite, elementwise, normal_axes, normal_axis
+from engine.op import Sample, apply, as_handle, composite, elementwise, normal_axes, normal_axis
 from engine.ops.arithmetic import divide, maximum, multiply, subtract
 from engine.ops.arithmetic import abs as abs_
 from engine.ops.compare import greater, less, not_equal, where
 from engine.ops.dtype import astype, stop_gradient
-from engine.ops.index import take, take_along_axis
+from engine.ops.index import pick, take
 from engine.ops.math import erf, exp, expm1, log, log1p, rsqrt, sigmoid, tanh
 from engine.ops.random import Generator, bernoulli
 from engine.ops.reduce import max as max_
 from engine.ops.reduce import mean, sum
-from engine.ops.shape import expand_dims, reshape, squeeze
+from engine.ops.shape import reshape
 from engine.spec import DType, agree, same_shape
 
 
@@ -312,7 +312,7 @@ def nll_loss(
     axis = 0 if input.ndim == 1 else 1
     counted = not_equal(target, ignore_index)
     safe = where(counted, target, 0)
-    picked = pick(input, safe, axis)
+    picked = apply(pick, input, safe, axis=axis)
     scale = astype(counted, input.dtype)
     if weight is not None:
         scale = scale * take(as_handle(weight), safe, axis=0)
@@ -327,10 +327,3 @@ def nll_loss(
         return divide(sum(loss), sum(scale))
     return _reduced(loss, reduction, "nll_loss")
 
-
-def pick(x: Any, index: Any, axis: int) -> Any:
-    """The element of each row along ``axis`` that an integer array names; the axis disappears.
-
-    x: [..., n, ...]; index: the shape of x without the axis. Raises IndexRangeError outside [0, n).
-    """
-    return squeeze(take_along_axis(x, expand_dims(index, axis=axis), axis=axis), axis=axis)

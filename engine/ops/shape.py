@@ -30,7 +30,9 @@ _MOVES: dict[str, Any] = {"accepts": EVERY, "casts": None, "keeps": ""}
 
 
 def _array(rng: np.random.Generator, dtype: DType, *shape: int) -> Any:
-    return rng.uniform(-3, 3, shape).astype(dtype) if dtype.kind != "b" else rng.uniform(size=shape) > 0.5
+    if dtype.kind == "b":
+        return rng.uniform(size=shape) > 0.5
+    return rng.uniform(0 if dtype.kind == "u" else -3, 3, shape).astype(dtype)
 
 
 def _calls(*calls: tuple[Any, ...]) -> Any:

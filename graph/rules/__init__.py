@@ -1,6 +1,6 @@
 """The rulebooks, one to a subject; ``graph.phases`` says which are applied together and when."""
 
-from graph.rewrite import Rulebook
+from graph.rulebook import Rulebook
 from graph.rules.constants import constants
 from graph.rules.identities import identities
 from graph.rules.products import products

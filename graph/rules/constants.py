@@ -13,7 +13,7 @@ from engine.spec import product, same
 from graph.fold import constant, folded
 from graph.graph import needed
 from graph.pattern import FULL, Const, computed
-from graph.rewrite import Rulebook, handles
+from graph.rulebook import Rulebook, handles
 
 constants = Rulebook("constants")
 _FOLDABLE = [op for op in OPS.values() if op.name not in ("leaf", "full", "iota", "size_of")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.spec import DType
 from graph.pattern import Attr, Const, ops
-from graph.rewrite import Rulebook
+from graph.rulebook import Rulebook
 
 identities = Rulebook("identities")
 rule = identities.rule

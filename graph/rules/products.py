@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from graph.pattern import Attr, computed, ops
-from graph.rewrite import Rulebook
+from graph.rulebook import Rulebook
 
 # A permutation of a product is taken apart, so it stands above the product here.
 products = Rulebook("products", {"permute_dims": 80})

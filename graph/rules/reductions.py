@@ -8,7 +8,7 @@ from engine.op import OPS, apply
 from engine.record import Record
 from engine.spec import product, same
 from graph.pattern import Attr, computed, ops
-from graph.rewrite import Rulebook, handles
+from graph.rulebook import Rulebook, handles
 
 reductions = Rulebook("reductions")
 rule, generic = reductions.rule, reductions.generic
@@ -20,19 +20,23 @@ def _either(a, b):
     return tuple(sorted({*a, *b}))
 
 
-@rule("rounding", zeros=True, integers=True)
+def _inner_unused(out, uses):
+    return uses(out.args[0]) <= 1 or "the inner reduction is needed by itself"
+
+
+@rule("rounding", zeros=True, integers=True, where=_inner_unused)
 def sum_twice(x, a: Attr, b: Attr):
     """sum(sum(x, a), b) = sum(x, a and b)"""
     return ops.sum(ops.sum(x, axis=a), axis=b), ops.sum(x, axis=computed(_either))
 
 
-@rule("bitwise")
+@rule("bitwise", where=_inner_unused)
 def max_twice(x, a: Attr, b: Attr):
     """max(max(x, a), b) = max(x, a and b)"""
     return ops.max(ops.max(x, axis=a), axis=b), ops.max(x, axis=computed(_either))
 
 
-@rule("bitwise")
+@rule("bitwise", where=_inner_unused)
 def min_twice(x, a: Attr, b: Attr):
     """min(min(x, a), b) = min(x, a and b)"""
     return ops.min(ops.min(x, axis=a), axis=b), ops.min(x, axis=computed(_either))

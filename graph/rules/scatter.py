@@ -9,7 +9,7 @@ from engine.op import OPS, apply
 from engine.record import Record
 from engine.spec import same_shape
 from graph.pattern import FULL, ops
-from graph.rewrite import Rulebook, handles
+from graph.rulebook import Rulebook, handles
 
 scatter = Rulebook("scatter")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from graph.pattern import Const, computed, ops
-from graph.rewrite import Rulebook
+from graph.rulebook import Rulebook
 
 signs = Rulebook("signs", {"subtract": 20})
 rule = signs.rule
@@ -12,7 +12,7 @@ rule = signs.rule
 @rule("bitwise")
 def minus_minus(x):
     """-(-x) = x"""
-    return -(-x), x
+    return -(-x), x  # noqa: B002
 
 
 @rule("bitwise")

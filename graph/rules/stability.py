@@ -8,7 +8,7 @@ from engine.record import Record
 from engine.spec import Dim
 from graph.graph import needed
 from graph.pattern import OPS, Attr, ops
-from graph.rewrite import Rulebook
+from graph.rulebook import Rulebook
 
 stability = Rulebook("stability")
 rule = stability.rule

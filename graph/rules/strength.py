@@ -10,7 +10,7 @@ import numpy as np
 from engine.record import Record
 from engine.spec import same
 from graph.pattern import FULL, Const, computed, ops
-from graph.rewrite import Rulebook
+from graph.rulebook import Rulebook
 
 strength = Rulebook("strength")
 rule = strength.rule
@@ -41,7 +41,20 @@ def nonnegative(record: Record, depth: int = 4) -> bool:
         return True
     if record.op is FULL:
         return math.copysign(1, record.attrs["value"]) > 0
-    inner = ("sum", "max", "min", "relu", "sqrt", "reshape", "permute_dims", "broadcast_to", "add", "multiply", "divide", "maximum")
+    inner = (
+        "sum",
+        "max",
+        "min",
+        "relu",
+        "sqrt",
+        "reshape",
+        "permute_dims",
+        "broadcast_to",
+        "add",
+        "multiply",
+        "divide",
+        "maximum",
+    )
     return depth > 0 and name in inner and all(nonnegative(a, depth - 1) for a in record.args)
 
 
@@ -85,7 +98,7 @@ def inverse_root(x):
     return ops.reciprocal(ops.sqrt(x)), ops.rsqrt(x)
 
 
-@rule("rounding")
+@rule("rounding", where=lambda out, uses: uses(out.args[1]) <= 1 or "the root is needed by itself")
 def over_root(x, y):
     """x / sqrt(y) = x * rsqrt(y)"""
     return x / ops.sqrt(y), x * ops.rsqrt(y)
@@ -125,9 +138,12 @@ def over_constant(x, c: Const):
 
 
 def _fewer(x, y) -> Any:
-    if len(y.shape) < len(x.shape) or any(same(n, 1) and not same(m, 1) for n, m in zip(y.shape, x.shape, strict=True)):
-        return y.op is not FULL or "the divisor is a constant"
-    return "the divisor has as many elements as the dividend"
+    if y.op is FULL:
+        return "the divisor is a constant"
+    lead = len(x.shape) - len(y.shape)
+    wide = lead > 0 and any(not same(n, 1) for n in x.shape[:lead])
+    repeated = any(same(n, 1) and not same(m, 1) for n, m in zip(y.shape[::-1], x.shape[::-1], strict=False))
+    return wide or repeated or "the divisor has as many elements as the dividend"
 
 
 @rule("finite", where=_fewer)

@@ -8,7 +8,7 @@ from engine.op import OPS, Trait, apply
 from engine.record import Record
 from engine.spec import broadcast, same, same_shape
 from graph.pattern import Attr, computed, ops
-from graph.rewrite import Rulebook, handles
+from graph.rulebook import Rulebook, handles
 
 views = Rulebook("views")
 rule, generic = views.rule, views.generic
@@ -123,7 +123,11 @@ def broadcast_outwards(record: Record) -> Any:
     bare = [a.args[0] if a.op is BROADCAST else a for a in record.args]
     hs = [handles(a)[0] if a.op is BROADCAST else h for a, h in zip(record.args, handles(record), strict=True)]
     made = apply(record.op, *hs, **record.attrs)
-    return made if same_shape(broadcast(*(a.shape for a in bare)), record.shape) else ops.broadcast_to(made, shape=record.shape)
+    return (
+        made
+        if same_shape(broadcast(*(a.shape for a in bare)), record.shape)
+        else ops.broadcast_to(made, shape=record.shape)
+    )
 
 
 @generic("bitwise", Trait.ELEMENTWISE, over=[RESHAPE])

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from engine import dispatch
 from engine.errors import ArgumentError
 from engine.spec import show_shape
 from engine.state import Parameter, State
@@ -27,10 +28,23 @@ class Module:
     modes. A nameless state takes its dotted path as its name, so that errors can print ``layers.0.weight``.
     """
 
-    training: bool = True
+    _training = True
 
     def __init__(self) -> None:
         self._transient: set[str] = set()
+
+    @property
+    def training(self) -> bool:
+        """Whether it is being trained; set by ``train`` and ``eval``. A trace that reads it holds for this value only."""
+        watch = getattr(dispatch.current(), "watch", None)
+        if watch is not None:
+            watch(self, "_training")
+        return self._training
+
+    @training.setter
+    def training(self, mode: bool) -> None:
+        self._training = bool(mode)
+        State.changes += 1
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes; written in ops on handles."""
@@ -117,7 +131,7 @@ class Module:
     def train(self, mode: bool = True) -> Any:
         """Switch dropout and its like on (or off), here and in every part; returns the module."""
         for module in self.modules():
-            module.training = bool(mode)
+            module.training = mode
         return self
 
     def eval(self) -> Any:

@@ -196,7 +196,10 @@ CASES = {
     "sum_of_minus": (lambda x: _fold("sum", -x, 0), lambda x: _fold("max", -x, 0)),
     "reduction_of_ones": (lambda column: _fold("max", column, 1), lambda x: _fold("max", x, 1)),
     "sum_of_permute": (lambda t: _fold("sum", _permute(t, 1, 2, 0), 0, 2), lambda t: _fold("sum", t, 0, 2)),
-    "extreme_of_permute": (lambda t: _fold("max", _permute(t, 1, 2, 0), 0), lambda t: _fold("sum", _permute(t, 1, 2, 0), 0)),
+    "extreme_of_permute": (
+        lambda t: _fold("max", _permute(t, 1, 2, 0), 0),
+        lambda t: _fold("sum", _permute(t, 1, 2, 0), 0),
+    ),
     "sum_of_reshape": (lambda t: _fold("sum", _reshape(t, 12, 8), 0, 1), lambda t: _fold("sum", _reshape(t, 12, 8), 0)),
     "extreme_of_reshape": (
         lambda t: _fold("max", _reshape(t, 12, 8), 0, 1),

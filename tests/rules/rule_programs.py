@@ -5,13 +5,32 @@ from __future__ import annotations
 import inspect
 
 import numpy as np
+from rule_cases import INPUTS
 
 from engine import dispatch
 from graph.builder import Builder, Trace
 from graph.graph import Graph
-from rule_cases import INPUTS
 
-SPECIAL = [np.nan, np.inf, -np.inf, 0.0, -0.0, 1e-45, -1e-40, 1e-30, -1e-20, 1e30, -1e30, 88.0, -88.0, 1.0, -1.0]
+SPECIAL = [
+    np.nan,
+    np.inf,
+    -np.inf,
+    0.0,
+    -0.0,
+    1e-45,
+    -1e-40,
+    1e-30,
+    -1e-20,
+    1e30,
+    -1e30,
+    5e-324,
+    1e-310,
+    -1e300,
+    88.0,
+    -88.0,
+    1.0,
+    -1.0,
+]
 
 
 def graph_of(function, dtype="float32") -> Graph:
@@ -41,6 +60,9 @@ def feeds(graph: Graph, seed: int, style: str) -> dict[str, np.ndarray]:
         else:
             values = rng.uniform(-3, 3, shape)
             if style != "finite":
-                values = np.where(rng.uniform(size=shape) < (1 / 24 if style == "sparse" else 0.7), rng.choice(SPECIAL, shape), values)
-            found[name] = values.astype(record.dtype)
+                values = np.where(
+                    rng.uniform(size=shape) < (1 / 24 if style == "sparse" else 0.7), rng.choice(SPECIAL, shape), values
+                )
+            with np.errstate(over="ignore"):
+                found[name] = values.astype(record.dtype)
     return found

@@ -9,7 +9,8 @@ from rule_programs import feeds, graph_of
 
 from engine import origin
 from graph.reference import run
-from graph.rewrite import Rulebook, rewrite, why_not
+from graph.rewrite import explain, rewrite, why_not
+from graph.rulebook import Rulebook
 from graph.rules import BOOKS
 from graph.verify import verify
 
@@ -27,10 +28,6 @@ def alone(name: str) -> Rulebook:
     return single
 
 
-def dtypes_of(name: str) -> list[str]:
-    return ["float32", "float64"]
-
-
 def test_every_rule_has_a_case():
     assert set(RULES) == set(CASES)
     assert len(RULES) >= 25
@@ -46,7 +43,7 @@ def test_fires(name):
     assert all(origin.user_frames(r.origin) for r in after.nodes if r.op.name != "leaf")
     assert rule.law
     for firing in firings:
-        assert rule in [r for r in book.rules.values() if why_not(r, firing.left) == ""] or rule.name == "one_of_each_row"
+        assert explain(graph, firing.left, book)[name] == ""
         if rule.measure is not None:
             assert rule.measure(firing.left) > rule.measure(firing.right)
         else:
@@ -60,8 +57,7 @@ def test_does_not_fire(name):
     after, firings = rewrite(graph, alone(name), "finite")
     assert not firings
     assert after.nodes == graph.nodes
-    reasons = [why_not(rule, r) for r in graph.nodes if r.op in rule.heads]
-    assert all(reasons) or rule.counts_uses
+    assert all(why_not(rule, r, graph) for r in graph.nodes)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -76,7 +72,7 @@ def test_fidelity_selects(name):
 @pytest.mark.parametrize("name", CASES)
 def test_keeps_its_promise(name):
     rule = RULES[name][1]
-    for dtype in dtypes_of(name):
+    for dtype in ("float32", "float64"):
         graph = graph_of(CASES[name][0], dtype)
         after = rewrite(graph, alone(name), rule.fidelity)[0]
         for style in ["finite"] if rule.fidelity == "finite" else ["special", "sparse", "finite"]:
@@ -116,7 +112,10 @@ def compare(rule, left, right):
     fine = np.isfinite(left)
     scale = np.abs(left[fine]).max(initial=0) if rule.name in LOOSE else 0
     with np.errstate(all="ignore"):
-        close = np.abs(left - right)[fine] <= 8 * limits.eps * np.maximum(np.abs(left[fine]), scale) + 8 * limits.smallest_subnormal
+        close = (
+            np.abs(left - right)[fine]
+            <= 8 * limits.eps * np.maximum(np.abs(left[fine]), scale) + 8 * limits.smallest_subnormal
+        )
     assert close.all()
     np.testing.assert_array_equal(left[np.isinf(left)], right[np.isinf(left)])
     if not rule.zeros:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from graph.pattern import Const, Node, computed, ops
-from graph.rewrite import RuleError, Rulebook
+from graph.rulebook import Rulebook, RuleError
 from graph.rules import BOOKS
 
 
 def test_refuses_a_rule_that_grows():
     book = Rulebook("planted")
-    with pytest.raises(RuleError, match="rule longer: .*not smaller"):
+    with pytest.raises(RuleError, match=r"rule longer: .*not smaller"):
 
         @book.rule("bitwise")
         def longer(x):

@@ -38,9 +38,11 @@ class Pointer:
 
 
 def run(graph: Graph, arrays: Sequence[Array]) -> list[Array]:
-    """The outputs of a graph without states, given its inputs in order. Raises AssertionError for a bad status."""
+    """The outputs of a graph, given its inputs in order; states are read, and written on copies only.
+
+    Raises AssertionError for a bad status and for an access outside a buffer.
+    """
     plan = make_plan(graph)
-    assert not plan.states and not plan.kept, "states are the runtime's business"
     sizes = solve_sizes(graph, {r.attrs["name"]: a.shape for r, a in zip(graph.inputs, arrays, strict=True)})
     memory = _memory(plan, arrays, sizes)
     with np.errstate(all="ignore"):
@@ -61,6 +63,7 @@ def _memory(plan: Plan, arrays: Sequence[Array], sizes: dict[str, int]) -> dict[
     memory = {b: arena[o : o + evaluate(b.size, sizes) * b.dtype.itemsize].view(b.dtype) for b, o in offsets.items()}
     memory |= {p.buffer: np.ascontiguousarray(a).reshape(-1) for p, a in zip(plan.inputs, arrays, strict=True)}
     memory |= {p.buffer: a.reshape(-1) for p, a in plan.captured}
+    memory |= {p.buffer: s._value.copy().reshape(-1) for s, p in plan.states.items()}
     for place in plan.outputs:
         count = evaluate(place.buffer.size, sizes) * place.buffer.dtype.itemsize
         memory[place.buffer] = np.full(count, GARBAGE, np.uint8).view(place.buffer.dtype)
