@@ -193,8 +193,11 @@ class Fuser:
 
     def _merge(self, unit: Unit, other: Unit, via: Record) -> None:
         """Join two groups that feed the same record, where one loop nest can serve both."""
-        if other.sums & set(via.args) or len(unit.members) + len(other.members) > MEMBERS:
+        if len(unit.members) + len(other.members) > MEMBERS:
             return
+        sums, members = unit.sums | other.sums, {**unit.members, **other.members}
+        if any(a in sums for r in (via, *members) for a in r.args):
+            return  # what a sum accumulates is complete only when its loop nest is over
         if len(unit.space) != len(other.space):
             return
         wanted, move = unit.members[via], dict[int, int]()
@@ -218,7 +221,6 @@ class Fuser:
             if inner is not None and inner != other.inner:
                 return
             inner = other.inner
-        members = {*unit.members, *other.members}
         before = {
             self.unit_of[a]
             for r in members

@@ -145,6 +145,25 @@ def _float_division(builder, ty, a, b):
     return builder.select(by_zero, builder.fdiv(a, b), low), builder.select(by_zero, rest, signed_rest)
 
 
+def _power_of_integers(builder, ty, base, exponent):
+    """base ** exponent by squaring, wrapping; the exponent's bits are read without a sign, so that the loop ends."""
+    zero, one = ir.Constant(base.type, 0), ir.Constant(base.type, 1)
+    start = builder.block
+    loop, done = builder.append_basic_block("ipow.loop"), builder.append_basic_block("ipow.done")
+    builder.branch(loop)
+    builder.position_at_end(loop)
+    result, factor, bits = (builder.phi(base.type) for _ in range(3))
+    odd = builder.icmp_unsigned("!=", builder.and_(bits, one), zero)
+    raised = builder.select(odd, builder.mul(result, factor), result)
+    squared, rest = builder.mul(factor, factor), builder.lshr(bits, one)
+    for phi, first, later in ((result, one, raised), (factor, base, squared), (bits, exponent, rest)):
+        phi.add_incoming(first, start)
+        phi.add_incoming(later, loop)
+    builder.cbranch(builder.icmp_unsigned("==", rest, zero), done, loop)
+    builder.position_at_end(done)
+    return raised
+
+
 def _division(part):
     def build(builder, ty, a, b):
         return (_float_division if _is_float(ty) else _integer_division)(builder, ty, a, b)[part]
@@ -227,6 +246,7 @@ INTRINSICS = {
     "floor_divide": _binary(_division(0)),
     "remainder": _binary(_division(1)),
     "fma": _ternary(_llvm("llvm.fma", 3), only=types.Float),
+    "ipow": _binary(_power_of_integers, only=types.Integer),
     "where": _where,
     "sqrt": _unary(_llvm("llvm.sqrt"), only=types.Float),
     "fabs": _unary(_llvm("llvm.fabs"), only=types.Float),

@@ -387,6 +387,8 @@ class Planner:
     def _as_matrix(self, place: Place, record: Record, result: Record) -> tuple[int, Size, Size] | None:
         row, column = place.layout.strides[-2:]
         rows, columns = record.shape[-2:]
+        if same(rows, 0) or same(columns, 0):
+            return 0, columns, 0  # nothing is read
         if same(column, 1) or same(columns, 1):
             transposed, leading = 0, columns if same(rows, 1) else row
         elif same(row, 1) or same(rows, 1):

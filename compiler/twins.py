@@ -24,6 +24,12 @@ def _fma(a, b, c):
     return a * b + c
 
 
+def _ipow(base, exponent):
+    """base ** exponent, wrapping; a negative exponent, which numpy refuses, is read as its bits without a sign."""
+    base, exponent = np.asarray(base), int(exponent)
+    return base.dtype.type(0) if exponent < 0 else np.power(base, np.asarray(exponent).astype(base.dtype))[()]
+
+
 def _bits(integer, floating):
     return (
         lambda value: np.asarray(value).astype(floating).view(integer)[()],
@@ -49,6 +55,7 @@ INTRINSICS = {
     "floor_divide": np.floor_divide,
     "remainder": np.remainder,
     "fma": _fma,
+    "ipow": _ipow,
     "where": lambda condition, a, b: a if condition else b,
     "sqrt": np.sqrt,
     "fabs": np.abs,

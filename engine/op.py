@@ -118,7 +118,7 @@ class Op:
         if len(args) != arity:
             raise ArgumentError(f"takes {arity} operand{'s' * (arity > 1)}, not {len(args)}", op=self.name, operands=args)
         ready = [
-            a if isinstance(a, Handle) or is_scalar(a) else interpreter.asarray(a, None) for a in args
+            a if isinstance(a, Handle) or is_scalar(a) else as_handle(a) for a in args
         ]
         if self.casts is None:
             return tuple(ready)
@@ -178,7 +178,9 @@ class Op:
 
 
 OPS: dict[str, Op] = {}
-CAST: Any = None  # the astype op; set where it is defined, because promotion needs it
+# Set where they are defined, because promotion needs them: the astype op, and the function that joins handles.
+CAST: Any = None
+STACK: Any = None
 
 
 def _weak(value: Any, target: DType, op: Op, args: tuple[Any, ...]) -> Any:
@@ -351,8 +353,17 @@ def publish(op: Op) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 
 
 def as_handle(x: Any) -> Any:
-    """``x`` as a handle of the current mode."""
-    return x if isinstance(x, Handle) else dispatch.current().asarray(x, None)
+    """``x`` as a handle of the current mode; nested lists that hold handles are stacked, so that gradients flow."""
+    if isinstance(x, Handle):
+        return x
+    if holds_handle(x):
+        return STACK(x)
+    return dispatch.current().asarray(x, None)
+
+
+def holds_handle(x: Any) -> bool:
+    """Whether ``x`` is a handle or nested lists with one in them."""
+    return isinstance(x, Handle) or (isinstance(x, list | tuple) and any(map(holds_handle, x)))
 
 
 def apply(op: Op, *args: Any, **attrs: Any) -> Any:

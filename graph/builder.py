@@ -34,6 +34,7 @@ class Trace:
         self.grads: dict[State, Any] = {}  # the gradient of each state at this point: a Symbol or None
         self.had_grad: dict[State, bool] = {}  # whether the program found a gradient there when it started
         self.outside: dict[int, tuple[Record, Any]] = {}
+        self.watched: list[tuple[Any, str, Any]] = []  # (object, attribute, value) the program depends on
 
     def make(
         self, op: Op, args: tuple[Record, ...], attrs: dict[str, Any], spec: Spec, tracked: bool = False
@@ -141,9 +142,7 @@ class Builder:
         records = tuple(
             self.lift(a) if isinstance(a, Handle) else self.trace.constant(a, dtype or spec.dtype) for a in args
         )
-        tracked = (
-            self.grad_enabled and bool(op.vjp) and spec.dtype.kind == "f" and any(r.tracked for r in records)
-        )
+        tracked = self.grad_enabled and bool(op.vjp) and spec.dtype.kind == "f" and any(r.tracked for r in records)
         return Symbol(self.trace.make(op, records, attrs, spec, tracked), self.trace)
 
     def lift(self, handle: Any) -> Record:
@@ -175,10 +174,6 @@ class Builder:
     def asarray(self, value: Any, dtype: Any) -> Symbol:
         if isinstance(value, Dim):
             return self.apply(size_of, (), {"size": value, "dtype": dtype or np.dtype(np.int64)})
-        if isinstance(value, list | tuple) and any(isinstance(v, Symbol) for v in value):
-            raise SymbolError(
-                "a list of symbols is not an array", op="asarray", operands=tuple(value), fix="join them with stack([...])"
-            )
         array = value if isinstance(value, np.ndarray) else np.asarray(value)
         if dtype is None and array.dtype == np.float64 and not isinstance(value, np.ndarray | np.generic):
             dtype = DEFAULT_FLOAT
@@ -225,6 +220,10 @@ class Builder:
 
     def require_grad(self, handle: Any, requires: bool) -> None:
         self._only_states(handle)
+
+    def watch(self, owner: Any, attribute: str) -> None:
+        """Note that the program read a Python attribute: another value of it makes another program."""
+        self.trace.watched.append((owner, attribute, getattr(owner, attribute)))
 
     def leaf(self, handle: Any) -> Symbol:
         record = self.lift(handle)

@@ -9,7 +9,7 @@ import numpy as np
 from engine.errors import Trap
 from engine.op import Trait, apply
 from engine.record import Record
-from engine.spec import product, static_shape
+from engine.spec import Dim, product, static_shape
 from graph.pattern import FULL, number_of
 
 LARGEST = 64  # elements; above it the kernel is left to the run
@@ -25,6 +25,8 @@ def folded(record: Record) -> Any:
         return "an operand is not a constant"
     if Trait.RANDOM in record.op.traits:
         return "random bits are not constants"
+    if any(isinstance(v, Dim) for v in record.attrs.values()):
+        return "a size that only the run knows is part of the op"
     if Trait.VIEW in record.op.traits:
         return constant(record, number_of(record.args[0]))
     if Trait.ELEMENTWISE in record.op.traits:

@@ -48,7 +48,7 @@ class Rewriting(Trace):
         self.held_back = False  # whether a rule waits for a value to lose its other users
         self.seen: list[Record] = []  # what the rule that is building now has matched
         self.stamp: origin.Origin | None = ()
-        self.gathers: set[tuple[Any, ...]] = set()  # index operands of gathers, which check them in the run
+        self.checks: set[Any] = {None}  # which indices the run compares with which sizes
 
     def make(self, op: Op, args: tuple[Record, ...], attrs: dict[str, Any], spec: Any, tracked: bool = False) -> Record:
         """The normal form of ``op`` applied to records in normal form."""
@@ -63,8 +63,7 @@ class Rewriting(Trace):
             self.known[key] = found
             if found is record:
                 self.graph.nodes.append(record)
-                if record.op is ops.gather:
-                    self.gathers.add(gathering(record))
+                self.checks.add(range_check(record))
         return found
 
     def canonical(self, record: Record) -> tuple[Record, Any]:
@@ -147,9 +146,15 @@ class Rewriting(Trace):
         self.uses[new[old]] += self.old_uses[old]
 
 
-def gathering(record: Record) -> tuple[Any, ...]:
-    """The index operands of a gather and the shape that they are checked against."""
-    return (*record.args[1:], *map(str, record.args[0].shape))
+def range_check(record: Record) -> Any:
+    """What is known once the node has run: that these indices lie within these sizes; None for most ops."""
+    match record.op.name:
+        case "gather":
+            return record.op.name, record.args[1:], tuple(map(str, record.args[0].shape))
+        case "pick":
+            axis = record.attrs["axis"]
+            return record.op.name, record.args[1], axis, str(record.args[0].shape[axis])
+    return None
 
 
 def rewrite(graph: Graph, book: Rulebook, fidelity: str = "rounding") -> tuple[Graph, list[Firing]]:
@@ -208,7 +213,7 @@ def why_not(rule: Rule, record: Record, graph: Graph | None = None) -> str:
             return f"no operand is {' or '.join(op.name for op in missing)}"
         trace = Rewriting(Rulebook("none"), "bitwise", uses)
         trace.seen, trace.stamp = [record], None
-        trace.gathers = {gathering(r) for r in (graph.nodes if graph else ()) if r.op is ops.gather}
+        trace.checks = {range_check(r) for r in (graph.nodes if graph else ())}
         with dispatch.interpret(trace.builder):
             built = rule.build(record)
         return built if isinstance(built, str) else ""

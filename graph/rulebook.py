@@ -141,12 +141,15 @@ class Rulebook:
                     found.setdefault(op, []).append((rule.needs, rule, allowed == "integers"))
         return found
 
-    def include(self, other: Rulebook) -> None:
-        """Take in the rules of another book, proving each again under this book's precedence."""
-        for rule in other.rules.values():
+    def include(self, other: Rulebook, *names: str) -> None:
+        """Take in the rules of another book, or those named, proving each again under this book's precedence."""
+        for rule in [other.rules[n] for n in names] or other.rules.values():
             if rule.left is not None and rule.measure is None and not self.order.greater(rule.left, rule.right):
                 raise RuleError(f"rule {rule.name}: it does not decrease in book {self.name!r}")
             self._keep(rule)
+
+    def __str__(self) -> str:
+        return "\n".join(f"{r.name:24} {r.fidelity:9} {r.law}" for r in self.rules.values())
 
     def _keep(self, rule: Rule) -> Rule:
         if rule.fidelity not in FIDELITIES:

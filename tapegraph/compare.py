@@ -43,7 +43,8 @@ def compare(
     ``step``: a training step or any function of arrays; it need not be decorated. ``batches``: tuples of arguments (a
     single argument may stand alone), or a DataLoader, which is asked anew for each epoch; both modes get the same.
     ``states``: what the step changes (modules, optimizers, states); None means all that it can reach. Each mode has
-    its own copy, all start equal, and afterwards the originals are as before. ``evaluate``: a score, taken in each
+    its own copy, all start equal, and afterwards the originals are as before. A third copy starts one last bit away and
+    runs in static mode: what becomes of that bit tells a disagreement from rounding that training has grown. ``evaluate``: a score, taken in each
     mode after the last batch. ``tolerance``: the largest absolute difference of results and parameters that counts as
     equal, by default 1e-9 for float64 and 1e-4 otherwise. ``threads``: of both BLAS libraries. ``progress``: called
     with the number of calls made and to be made.
@@ -57,6 +58,8 @@ def compare(
     compiled = Function(body, fidelity=fidelity, specialize=step.specialize if isinstance(step, Function) else None)
     held = _states([body if states is None else list(states), default_generator])
     eager, static = lanes = Lane("eager", body, held), Lane("static", compiled, held)
+    control = Lane("static", compiled, held)
+    control.nudge()
     again = batches if hasattr(batches, "epoch") else [_arguments(b) for b in batches]
     state_of_loader = getattr(batches, "epoch", None)
     firsts: list[list[Array]] = []
@@ -68,17 +71,19 @@ def compare(
                 raise ArgumentError("there are no batches", op="compare")
             if epoch == 0:
                 example = rows[0]
-                firsts = [outputs(lane.run(rows[:1])) for lane in lanes]
+                firsts = [outputs(lane.run(rows[:1])) + lane.values() for lane in lanes]
+                control.run(rows[:1])
                 rows = rows[1:]
                 total = epochs * (len(rows) + 1)
             for number, start in enumerate(range(0, len(rows), BLOCK)):
                 for lane in lanes if number % 2 == 0 else reversed(lanes):
                     lane.run(rows[start : start + BLOCK])
+                control.run(rows[start : start + BLOCK])
                 if progress is not None:
                     progress(static.calls, total)
         if state_of_loader is not None:
             batches.epoch = state_of_loader  # type: ignore[attr-defined]
-        agreement = _agreement(held, lanes, firsts, tolerance)
+        agreement = _agreement(held, (*lanes, control), firsts, tolerance)
         scores = [None if evaluate is None else float(lane.during(evaluate)) for lane in lanes]
         calls = static.calls
         _measure_more(lanes, example)
@@ -141,23 +146,26 @@ def _measure_more(lanes: Sequence[Lane], batch: Batch) -> None:
 def _agreement(
     held: Sequence[State], lanes: Sequence[Lane], firsts: Sequence[list[Array]], tolerance: float | None
 ) -> Agreement:
-    pairs = [(s, *values) for s, *values in zip(held, *(lane.values() for lane in lanes), strict=True)]
-    every = [difference(a, b) for _, a, b in pairs]
-    trained = [difference(a, b) for s, a, b in pairs if isinstance(s, Parameter)]
     if len(firsts[0]) != len(firsts[1]):
         raise ArgumentError("the modes return different numbers of arrays", op="compare")
-    results = [difference(a, b) for a, b in zip(*firsts, strict=True)]
+    eager, static, control = (lane.values() for lane in lanes)
+    trained = [i for i, state in enumerate(held) if isinstance(state, Parameter)] or list(range(len(held)))
     if tolerance is None:
-        floats = {a.dtype.name for _, a, _ in pairs if isinstance(_, Parameter) and a.dtype.kind == "f"}
-        floats = floats or {a.dtype.name for a in firsts[0] if a.dtype.kind == "f"}
+        floats = {a.dtype.name for a in [eager[i] for i in trained] + firsts[0] if a.dtype.kind == "f"}
+        floats -= {"float64"} if len(floats) > 1 else set()  # a learning rate, say
         tolerance = max([TOLERANCES.get(name, 1e-4) for name in floats], default=0.0)
     return Agreement(
         tolerance,
-        max(results, default=0.0),
-        max(trained or every, default=0.0),
-        max(every, default=0.0),
-        lanes[0].calls,
+        first_call=_largest(*firsts),
+        parameters=_largest([eager[i] for i in trained], [static[i] for i in trained]),
+        control=_largest([control[i] for i in trained], [static[i] for i in trained]),
+        states=_largest(eager, static),
+        calls=lanes[0].calls,
     )
+
+
+def _largest(left: Sequence[Array], right: Sequence[Array]) -> float:
+    return max((difference(a, b) for a, b in zip(left, right, strict=True)), default=0.0)
 
 
 def difference(a: Array, b: Array) -> float:

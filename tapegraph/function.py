@@ -73,7 +73,7 @@ class Compiled:
     learned: list[str] = field(default_factory=list)
     constants: list[tuple[int, Any]] = field(default_factory=list)
     had_grads: list[tuple[State, bool]] = field(default_factory=list)
-    trainable: list[tuple[State, bool]] = field(default_factory=list)
+    watched: list[tuple[Any, str, Any]] = field(default_factory=list)  # (object, attribute, value when traced)
     calls: int = 0
     changes: int = -1
 
@@ -95,10 +95,22 @@ class Compiled:
             if (state._grad is not None) != held:
                 return False
         if self.changes != State.changes:
-            if any(s.trainable != t for s, t in self.trainable):
-                return False
+            for owner, attribute, value in self.watched:
+                if getattr(owner, attribute) != value:
+                    return False
             self.changes = State.changes
         return True
+
+    def stale(self) -> str:
+        """What has changed since the trace, as a cause for another one."""
+        for state, held in self.had_grads:
+            if (state._grad is not None) != held:
+                return f"{state.name or 'a state'} {'no longer has' if held else 'has'} a gradient when the call begins"
+        for owner, attribute, value in self.watched:
+            if (now := getattr(owner, attribute)) != value:
+                label = getattr(owner, "name", None) or type(owner).__name__
+                return f"{label}.{attribute.lstrip('_')} is {now}, before {value}"
+        return "nothing"
 
 
 class Function:
@@ -183,7 +195,7 @@ class Function:
         if known:
             last = known[-1]
             if not last.fresh():
-                return "a gradient was there that was not before, or the other way round, or a parameter was (un)frozen"
+                return last.stale()
             for name, shape, array in zip(last.program.names, last.shapes, arrays):
                 for axis, (want, got) in enumerate(zip(shape, array.shape)):
                     if not isinstance(want, Dim) and want != got:
@@ -245,7 +257,7 @@ class Function:
             {"trace": traced, **seconds},
             learned,
             had_grads=list(trace.had_grad.items()),
-            trainable=[(s, s.trainable) for s in graph.states],
+            watched=[*trace.watched, *((s, "trainable", s.trainable) for s in graph.states)],
         )
 
     def _pinned(self, name: str) -> Any:
@@ -394,7 +406,9 @@ def _argument_names(body: Callable[..., Any], args: tuple[Any, ...], kwargs: dic
 
     try:
         parameters = [
-            p.name for p in inspect.signature(body).parameters.values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+            p.name
+            for p in inspect.signature(body).parameters.values()
+            if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
         ]
     except (TypeError, ValueError):
         parameters = []
@@ -417,9 +431,7 @@ def _argument_names(body: Callable[..., Any], args: tuple[Any, ...], kwargs: dic
     return names
 
 
-def function(
-    body: Callable[..., Any] | None = None, *, fidelity: str = "rounding", specialize: Any = None
-) -> Any:
+def function(body: Callable[..., Any] | None = None, *, fidelity: str = "rounding", specialize: Any = None) -> Any:
     """Make a function that runs line by line in eager mode and compiled in static mode.
 
     In static mode it is traced on its first call, optimised, compiled and kept. It is traced again only for another
@@ -450,5 +462,3 @@ def _check_fidelity(fidelity: str) -> None:
         raise ArgumentError(
             f"there is no fidelity {fidelity!r}", op="compile", fix='use "bitwise", "rounding" or "finite"'
         )
-
-

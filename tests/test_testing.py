@@ -8,7 +8,6 @@ import pytest
 import tapegraph as tg
 from engine.op import OPS, Op
 from engine.spec import Spec
-from graph.builder import Builder
 from tapegraph import nn, optim, testing
 from tapegraph.nn import functional as F
 
@@ -135,7 +134,6 @@ def test_the_real_modes_agree():
     testing.assert_modes_agree(step, X.astype(np.float32), calls=2)
 
 
-@pytest.mark.xfail(not hasattr(Builder, "watch"), reason="a trace does not yet watch Module.training", strict=True)
 def test_train_and_eval_are_different_programs():
     layer = nn.Dropout(0.5)
     run = tg.compile(lambda x: layer(x) * 2.0)

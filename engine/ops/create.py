@@ -10,7 +10,7 @@ from engine import dispatch, dtypes
 from engine.errors import ArgumentError, ShapeError
 from engine.handle import Handle
 from engine.lowering import Scalar
-from engine.op import Op, Sample, Trait, apply, as_handle, composite, normal_shape, publish
+from engine.op import Op, Sample, Trait, apply, as_handle, composite, holds_handle, normal_shape, publish
 from engine.ops.arithmetic import add, multiply
 from engine.ops.compare import equal, greater_equal, less_equal, where
 from engine.ops.dtype import astype
@@ -132,8 +132,9 @@ def asarray(obj: Any, /, *, dtype: Any = None, copy: bool | None = None) -> Any:
 
     Python floats become float32, integers int64. A NumPy array is copied unless ``copy`` is False.
     """
-    if isinstance(obj, Handle):
-        return obj if dtype is None else astype(obj, dtype)
+    if holds_handle(obj):
+        made = as_handle(obj)
+        return made if dtype is None else astype(made, dtype)
     if copy is not False and isinstance(obj, np.ndarray):
         obj = np.array(obj, order="C")
     return dispatch.current().asarray(obj, None if dtype is None else dtypes.as_dtype(dtype))

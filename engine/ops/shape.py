@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from engine import dtypes
+from engine import op as _op
 from engine.errors import ArgumentError, DTypeError, ShapeError
 from engine.lowering import Assemble, Layout, View, contiguous
 from engine.op import (
@@ -52,6 +53,8 @@ def _calls(*calls: tuple[Any, ...]) -> Any:
 
 def _reshape_layout(layout: Layout, old: Shape, new: Shape, attrs: dict[str, Any]) -> Layout | None:
     """Strides of the new shape over the same memory: runs of axes that lie densely are cut anew, others are kept."""
+    if any(same(n, 0) for n in old):
+        return Layout(layout.offset, contiguous(new).strides)  # no elements, so any strides do
     axes = [(n, s) for n, s in zip(old, layout.strides, strict=True) if not same(n, 1)]
     strides: list[Size] = []
     position = 0
@@ -499,6 +502,9 @@ def stack(arrays: Any, /, *, axis: int = 0) -> Any:
             raise ShapeError("all arrays must have one shape", op="stack", operands=handles)
     place = normal_axis(axis, handles[0].ndim + 1, "stack", handles[0])
     return concat([expand_dims(h, axis=place) for h in handles], axis=place)
+
+
+_op.STACK = stack
 
 
 @composite(accepts=EVERY, samples=_calls(((5, 2), 2), ((2, 5), [1, 0, 4], {"axis": 1})))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from graph.pattern import Attr, computed, ops
 from graph.rulebook import Rulebook
+from graph.rules.views import views
 
 # A permutation of a product is taken apart, so it stands above the product here.
 products = Rulebook("products", {"permute_dims": 80})
@@ -27,14 +28,4 @@ def transposed_product(a, b, p: Attr):
     return left, ops.matmul(ops.permute_dims(b, axes=flipped[0]), ops.permute_dims(a, axes=flipped[1]))
 
 
-@products.rule("bitwise")
-def permute_twice(x, p: Attr, q: Attr):
-    """permute(permute(x, p), q) = permute(x, p[q])"""
-    right = ops.permute_dims(x, axes=computed(lambda p, q: tuple(p[i] for i in q)))
-    return ops.permute_dims(ops.permute_dims(x, axes=p), axes=q), right
-
-
-@products.rule("bitwise", where=lambda p: p == tuple(range(len(p))) or "it moves axes")
-def permute_idle(x, p: Attr):
-    """permute(x, the axes as they are) = x"""
-    return ops.permute_dims(x, axes=p), x
+products.include(views, "permute_twice", "permute_idle")

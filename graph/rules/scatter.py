@@ -28,7 +28,7 @@ def one_of_each_row(record: Record) -> Any:
     axis = chosen[0]
     if not same_shape(v.shape, tuple(1 if a == axis else n for a, n in enumerate(zeros.shape))):
         return "it does not write one number to each row"
-    if (*index, *map(str, zeros.shape)) not in dispatch.current().trace.gathers:
+    if ("gather", tuple(index), tuple(map(str, zeros.shape))) not in dispatch.current().trace.checks:
         return "no gather in the graph checks that the index is in range"
     place = handles(record)[2 + axis]
     if place.dtype != dtypes.int64:
@@ -40,3 +40,24 @@ def one_of_each_row(record: Record) -> Any:
     line = apply(OPS["iota"], shape=shape, axis=axis, dtype=dtypes.int64)
     place = ops.where(ops.less(place, 0), place + n, place)
     return ops.where(ops.equal(place, line), handles(record)[1], 0)
+
+
+@scatter.generic("rounding", [OPS["sum"]], over=[OPS["where"]], zeros=True, integers=True)
+def sum_of_one_choice(record: Record) -> Any:
+    """sum(where(k == 0, 1, 2, .., v, 0)) = v, k being checked by a pick already"""
+    condition, v, zero = record.args[0].args
+    if zero.op is not FULL or zero.attrs["value"] != 0 or condition.op is not OPS["equal"]:
+        return "it is not a choice between a value and zeros where two things are equal"
+    if len(record.attrs["axis"]) != 1 or not (same_shape(v.shape, record.shape) or not v.shape):
+        return "the value differs along the axis that is summed"
+    (axis,) = record.attrs["axis"]
+    line, place = condition.args if condition.args[0].op is OPS["iota"] else condition.args[::-1]
+    if line.op is not OPS["iota"] or line.attrs["axis"] != axis or len(line.shape) != len(record.shape):
+        return "nothing counts along the axis that is summed"
+    index = place.args[0] if place.op is OPS["reshape"] else place
+    if not same_shape(index.shape, record.shape[:axis] + record.shape[axis + 1 :]):
+        return "it does not choose one place in each row"
+    if ("pick", index, axis, str(line.shape[axis])) not in dispatch.current().trace.checks:
+        return "no pick in the graph checks that the place is in range"
+    value = handles(record.args[0])[1]
+    return value if v.dtype == record.dtype else ops.astype(value, dtype=record.dtype)

@@ -32,13 +32,13 @@ def exp_minus_one(x):
     return ops.exp(x) - 1, ops.expm1(x)
 
 
-@rule("rounding", cures="exp(x) overflows or loses the 1")
+@rule("rounding", cures="exp(x) overflows")
 def sigmoid_spelt_out(x):
     """1 / (exp(x) + 1) = sigmoid(-x)"""
     return 1 / (ops.exp(x) + 1), ops.sigmoid(-x)
 
 
-@rule("rounding", cures="exp(x) overflows or loses the 1")
+@rule("rounding", cures="exp(x) overflows")
 def sigmoid_as_reciprocal(x):
     """reciprocal(exp(x) + 1) = sigmoid(-x)"""
     return ops.reciprocal(ops.exp(x) + 1), ops.sigmoid(-x)

@@ -62,15 +62,10 @@ def _nonnegative(x) -> Any:
     return nonnegative(x) or "its operand may be -0 or -inf, where the power and the root differ"
 
 
-@rule("rounding", where=_nonnegative)
+# NumPy's power with a scalar exponent of 0.5 is its sqrt, for -0 and -inf too.
+@rule("rounding", zeros=True)
 def root_as_power(x):
-    """x ** 0.5 = sqrt(x) for x >= 0"""
-    return x**0.5, ops.sqrt(x)
-
-
-@rule("finite", zeros=True)
-def root_as_power_anyway(x):
-    """x ** 0.5 = sqrt(x), but for -0 and -inf"""
+    """x ** 0.5 = sqrt(x)"""
     return x**0.5, ops.sqrt(x)
 
 

@@ -43,7 +43,9 @@ def mlp(dtype: Any) -> nn.Module:
 def deep(dtype: Any) -> nn.Module:
     """Twenty-four linear layers, 64 wide, with a way around each of the middle ones."""
     middle = [Residual(64, dtype) for _ in range(22)]
-    return nn.Sequential(nn.Linear(64, 64, dtype=dtype), *middle, nn.LayerNorm(64, dtype=dtype), nn.Linear(64, 10, dtype=dtype))
+    return nn.Sequential(
+        nn.Linear(64, 64, dtype=dtype), *middle, nn.LayerNorm(64, dtype=dtype), nn.Linear(64, 10, dtype=dtype)
+    )
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,9 @@ def job(model: str = "mlp", epochs: int = 5, batch_size: int = 32, seed: int = 0
     x_train, x_test = x_train.astype(dtype), x_test.astype(dtype)
     tg.manual_seed(seed)
     net = recipe.model(dtype)
+    if dtype != "float32":  # the same weights whatever the dtype
+        tg.manual_seed(seed)
+        net.load_state_dict(recipe.model("float32").state_dict())
     optimizer = optim.SGD(net.parameters(), lr=recipe.rate, momentum=0.9)
     loader = data.DataLoader(data.TensorDataset(x_train, y_train), batch_size, shuffle=True, seed=seed)
     fall = recipe.rate / (epochs * len(loader))

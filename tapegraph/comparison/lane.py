@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from engine import tree
-from engine.state import State
+from engine.state import Parameter, State
 from tapegraph.function import Function
 from tapegraph.mode import mode
 
@@ -69,6 +69,12 @@ class Lane:
         finally:
             self.swap()
 
+    def nudge(self) -> None:
+        """Move every float parameter of this lane by one unit in its last place."""
+        for state, (value, _) in zip(self.states, self._stored, strict=True):
+            if isinstance(state, Parameter) and value.dtype.kind == "f":
+                np.nextafter(value, value.dtype.type(np.inf), out=value)
+
     def values(self) -> list[Array]:
         """A copy of what each state holds in this lane."""
         return [value.copy() for value, _ in self._stored]
@@ -107,7 +113,7 @@ def outputs(result: Any) -> list[Array]:
 
 
 def arena(step: Function) -> int:
-    """Bytes of the native memory that the compiled versions of a function hold: intermediates and gradients."""
+    """Bytes of the native memory that a compiled function holds for its largest sizes: intermediates and gradients."""
     programs = [version.program for known in step.versions.values() for version in known]
     instances = [instance for program in programs for instance in program.instances.values()]
-    return sum(i.bytes + sum(a.nbytes for a in i.kept.values()) for i in instances)
+    return max(i.bytes + sum(a.nbytes for a in i.kept.values()) for i in instances)

@@ -58,13 +58,24 @@ def _verdict(which: str, program: ModuleType, mistake: Mistake, path: Path) -> V
             program.run()
     except TapegraphError as error:
         place = error.place
-        message = str(error).replace(f"{path.parent}/", "").replace(f"{path.parent}\\", "")
+        message = _trimmed(str(error), path)
         line = place is not None and Path(place.file) == path and place.line == mistake.line
         span = place is not None and line and _overlap(place, mistake, path) >= OVERLAP
         return Verdict(which, type(error).__name__, message, place.line if place else None, line, bool(span))
     except Exception as error:  # an error that is not ours names no place
         return Verdict(which, type(error).__name__, str(error), None, False, False)
     return Verdict(which, None, "nothing: it ran to its end", None, False, False)
+
+
+def _trimmed(message: str, path: Path) -> str:
+    """A message without the folder of the program and without the frames of what runs it, which is this package."""
+    kept, ours = [], False
+    for line in message.splitlines():
+        if not line.startswith("    "):
+            ours = line.startswith("  called from") and str(path) not in line
+        if not ours:
+            kept.append(line.replace(str(path), path.name))
+    return "\n".join(kept)
 
 
 def _overlap(place: Place, mistake: Mistake, path: Path) -> float:

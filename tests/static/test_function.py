@@ -110,7 +110,7 @@ def test_gradients_accumulate_where_nothing_clears_them():
         f(x)
         f(x)
     np.testing.assert_allclose(p.grad.numpy(), [3, 6, 9])
-    assert "a gradient was there that was not before" in f.explain()
+    assert "has a gradient when the call begins" in f.explain()
     f(x)
     np.testing.assert_allclose(p.grad.numpy(), [4, 8, 12])
 

@@ -6,6 +6,7 @@ import tapegraph as tg
 from tapegraph import nn
 from tapegraph.nn import functional as F
 
+tg.manual_seed(0)
 model = nn.Linear(64, 10)
 
 

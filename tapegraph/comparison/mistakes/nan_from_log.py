@@ -5,6 +5,7 @@ import numpy as np
 import tapegraph as tg
 from tapegraph import nn
 
+tg.manual_seed(0)
 model = nn.Linear(64, 10)
 
 

@@ -1,0 +1,180 @@
+"""The command line: ``tapegraph compare``."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import tapegraph as tg
+from tapegraph.comparison.figures import Comparison
+
+DISAGREE, USAGE, INTERRUPTED = 1, 2, 130
+MODELS = ("mlp", "logistic", "deep")  # as in comparison.digits, which --help does without
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns 0, 1 where the modes disagree, 2 for bad options, 130 when interrupted."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        return int(options.run(options, parser))
+    except KeyboardInterrupt:
+        print("\ninterrupted; nothing was written", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of a pipe went away
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DISAGREE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tapegraph", description="One program, two engines: a dynamic tape and a compiled static graph."
+    )
+    parser.add_argument("--version", action="version", version=f"tapegraph {tg.__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    compare = commands.add_parser(
+        "compare",
+        help="train on handwritten digits in both modes and compare them",
+        description="Train a classifier of handwritten digits in eager and in static mode, from the same weights, on the "
+        "same batches. Shows whether the results are equal, how fast each mode is, what compiling costs and when it has "
+        "paid, and what each mode says about planted mistakes. Ends with status 1 where the modes disagree.",
+    )
+    compare.add_argument("--model", default="mlp", help=f"{', '.join(MODELS)} (default: mlp)")
+    compare.add_argument("--epochs", type=_whole(1), default=5, metavar="N", help="passes over the data (default: 5)")
+    compare.add_argument("--batch-size", type=_whole(1), default=32, metavar="N", help="images a step (default: 32)")
+    compare.add_argument("--seed", type=_whole(0), default=0, metavar="N", help="of weights and batches (default: 0)")
+    compare.add_argument("--dtype", choices=("float32", "float64"), default="float32", help="default: float32")
+    compare.add_argument(
+        "--threads", type=_whole(1), default=1, metavar="N", help="of BLAS, in both modes (default: 1)"
+    )
+    compare.add_argument("--json", type=Path, metavar="FILE", help="also write every figure to FILE")
+    compare.add_argument("--no-color", action="store_true", help="plain text")
+    compare.set_defaults(run=_compare)
+    return parser
+
+
+def _whole(least: int) -> Any:
+    def parse(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"must be a whole number, not {text!r}") from None
+        if number < least:
+            raise argparse.ArgumentTypeError(f"must be at least {least}, got {number}")
+        return number
+
+    return parse
+
+
+def _compare(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
+    if options.model not in MODELS:
+        parser.error(f"there is no model {options.model!r}; choose from {', '.join(MODELS)}")
+    if options.json is not None and (problem := _unwritable(options.json)):
+        parser.error(f"--json: {problem}")
+
+    from rich.console import Console  # rich and the compiler come in only after the options were found to be good
+
+    from tapegraph.comparison.digits import MODELS as RECIPES
+    from tapegraph.comparison.digits import training_size
+    from tapegraph.comparison.report import report
+
+    if options.batch_size > training_size():
+        parser.error(
+            f"--batch-size: {options.batch_size} is more than the {training_size()} images there are to train on"
+        )
+    console = Console(no_color=options.no_color or None, highlight=False)
+    started = time.perf_counter()
+    found = _run(options, console)
+    found.settings["seconds"] = time.perf_counter() - started
+    m = found.machine
+    console.print(
+        f"tapegraph {tg.__version__}: {RECIPES[options.model].text}, {options.dtype}, seed {options.seed}, "
+        f"{options.epochs} epoch{'s' * (options.epochs != 1)} of {training_size():,} digits",
+        style="bold",
+    )
+    load = "" if m["load"] is None else f", load {m['load']:.1f}"
+    console.print(f"{m['system']}, {m['cores']} cores{load}, Python {m['python']}, NumPy {m['numpy']}\n", style="dim")
+    console.print(report(found))
+    if options.json is not None:
+        _write(options.json, found)
+        console.print(f"\nall figures: {options.json}")
+    console.print(f"\n{found.settings['seconds']:.1f} s in all", style="dim")
+    return 0 if found.ok else DISAGREE
+
+
+def _run(options: argparse.Namespace, console: Any) -> Comparison:
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from tapegraph.compare import compare
+    from tapegraph.comparison.digits import job
+    from tapegraph.comparison.planted import mistakes
+    from tapegraph.comparison.start import starts
+
+    settings = {name: getattr(options, name) for name in ("model", "epochs", "batch_size", "seed", "dtype")}
+    # Drawn between blocks of calls only: a thread that draws would disturb the measuring.
+    columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
+    quiet = not console.is_terminal
+    with Progress(*columns, console=console, transient=True, auto_refresh=False, disable=quiet) as progress:
+        task = progress.add_task("starting new processes, cold and warm", total=1)
+
+        def stage(text: str, done: int = 0, total: int = 1) -> None:
+            progress.update(task, description=text, completed=done, total=total, refresh=True)
+
+        stage("starting new processes, cold and warm")
+        started = starts(settings, options.threads)
+        made = job(**settings)
+        found = compare(
+            made.step,
+            made.batches,
+            epochs=options.epochs,
+            evaluate=made.evaluate,
+            score_name=f"accuracy on {made.held_out} held-out digits",
+            threads=options.threads,
+            progress=lambda done, total: stage("training in both modes", done, total),
+            title="training step",
+        )
+        stage("planting mistakes")
+        found.starts = started
+        found.mistakes = mistakes()
+        found.settings = {**settings, "threads": options.threads}
+    return found
+
+
+def _unwritable(path: Path) -> str:
+    """Why a file cannot be written at ``path``, or nothing."""
+    if path.is_dir():
+        return f"{path} is a folder"
+    if not path.parent.is_dir():
+        return f"there is no folder {path.parent}"
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".tapegraph-"):
+            pass
+    except OSError as error:
+        return f"cannot write in {path.parent}: {error.strerror}"
+    return ""
+
+
+def _write(path: Path, found: Comparison) -> None:
+    """Write every figure; a reader sees the whole file or the one before."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".tapegraph-")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump({"tapegraph": tg.__version__, **found.as_dict()}, file, indent=2, ensure_ascii=False)
+            file.write("\n")
+        os.replace(name, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(name)
+        raise
+
+
+if __name__ == "__main__":
+    sys.exit(main())
