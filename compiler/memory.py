@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -32,18 +33,19 @@ def arrange(lives: Mapping[Buffer, tuple[int, int]], sizes: Mapping[str, int]) -
         b: -(-max(1, evaluate(b.size, sizes)) * b.dtype.itemsize // ALIGNMENT) * ALIGNMENT for b in lives
     }
     offsets: dict[Buffer, int] = {}
-    placed: list[tuple[int, int, int, int]] = []  # offset, end, first, last
+    placed: list[tuple[int, int, int, int]] = []  # offset, end, first, last; in order of offset
     total = 0
     for buffer in sorted(lives, key=lambda b: -bytes_of[b]):
         first, last = lives[buffer]
         place = 0
-        for offset, end, begin, finish in sorted(placed):
+        for offset, end, begin, finish in placed:
             if finish < first or begin > last:
                 continue
             if place + bytes_of[buffer] <= offset:
                 break
-            place = max(place, end)
+            if end > place:
+                place = end
         offsets[buffer] = place
-        placed.append((place, place + bytes_of[buffer], first, last))
+        insort(placed, (place, place + bytes_of[buffer], first, last))
         total = max(total, place + bytes_of[buffer])
     return offsets, total

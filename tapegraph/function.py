@@ -16,7 +16,7 @@ from engine import dispatch, tree
 from engine.dtypes import as_dtype
 from engine.errors import ArgumentError, UnsupportedError
 from engine.handle import Handle
-from engine.spec import Dim, Size, evaluate, names_in, size_policy, substitute
+from engine.spec import Dim, Size, evaluate, names_in, same, size_policy, substitute
 from engine.state import State
 from graph.builder import Builder, Trace
 from graph.symbol import Symbol
@@ -52,7 +52,21 @@ class _Learning:
             name = _plain_name(a)
             if name is not None and name not in names_in(b):
                 raise _Learned({name: b})
+        facts = self._pairing(left, right)
+        if same(substitute(left, facts), substitute(right, facts)):
+            raise _Learned(facts)
         raise _Learned({name: self.seen[name] for name in names_in(left) | names_in(right)})
+
+    def _pairing(self, left: Size, right: Size) -> dict[str, Size]:
+        """Names of one side taken for names of the other that had the same value: b*t = c*u by b = c and t = u."""
+        free = sorted(names_in(left) - names_in(right))
+        facts: dict[str, Size] = {}
+        for name in sorted(names_in(right) - names_in(left)):
+            partner = next((f for f in free if self.seen[f] == self.seen[name]), None)
+            if partner is not None:
+                free.remove(partner)
+                facts[name] = Dim(partner)
+        return facts
 
 
 def _plain_name(size: Size) -> str | None:
