@@ -22,10 +22,9 @@ MODELS = ("mlp", "logistic", "deep")  # as in comparison.digits, which --help do
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns 0, 1 where the modes disagree, 2 for bad options, 130 when interrupted."""
-    parser = _parser()
-    options = parser.parse_args(arguments)
+    options = _parser().parse_args(arguments)
     try:
-        return int(options.run(options, parser))
+        return int(options.run(options))
     except KeyboardInterrupt:
         print("\ninterrupted; nothing was written", file=sys.stderr)
         return INTERRUPTED
@@ -57,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     compare.add_argument("--json", type=Path, metavar="FILE", help="also write every figure to FILE")
     compare.add_argument("--no-color", action="store_true", help="plain text")
-    compare.set_defaults(run=_compare)
+    compare.set_defaults(run=_compare, parser=compare)
     return parser
 
 
@@ -74,11 +73,12 @@ def _whole(least: int) -> Any:
     return parse
 
 
-def _compare(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
+def _compare(options: argparse.Namespace) -> int:
+    refuse = options.parser.error
     if options.model not in MODELS:
-        parser.error(f"there is no model {options.model!r}; choose from {', '.join(MODELS)}")
+        refuse(f"there is no model {options.model!r}; choose from {', '.join(MODELS)}")
     if options.json is not None and (problem := _unwritable(options.json)):
-        parser.error(f"--json: {problem}")
+        refuse(f"--json: {problem}")
 
     from rich.console import Console  # rich and the compiler come in only after the options were found to be good
 
@@ -87,9 +87,7 @@ def _compare(options: argparse.Namespace, parser: argparse.ArgumentParser) -> in
     from tapegraph.comparison.report import report
 
     if options.batch_size > training_size():
-        parser.error(
-            f"--batch-size: {options.batch_size} is more than the {training_size()} images there are to train on"
-        )
+        refuse(f"--batch-size: {options.batch_size} is more than the {training_size()} images there are to train on")
     console = Console(no_color=options.no_color or None, highlight=False)
     started = time.perf_counter()
     found = _run(options, console)

@@ -57,7 +57,7 @@ def compare(
     fidelity = step.fidelity if isinstance(step, Function) else "rounding"
     compiled = Function(body, fidelity=fidelity, specialize=step.specialize if isinstance(step, Function) else None)
     held = _states([body if states is None else list(states), default_generator])
-    eager, static = lanes = Lane("eager", body, held), Lane("static", compiled, held)
+    _, static = lanes = Lane("eager", body, held), Lane("static", compiled, held)
     control = Lane("static", compiled, held)
     control.nudge()
     again = batches if hasattr(batches, "epoch") else [_arguments(b) for b in batches]

@@ -6,125 +6,20 @@ import functools
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from eager.tensor import Tensor
 from engine import dispatch, tree
-from engine.dtypes import as_dtype
 from engine.errors import ArgumentError, UnsupportedError
-from engine.handle import Handle
-from engine.spec import Dim, Size, evaluate, names_in, same, size_policy, substitute
-from engine.state import State
-from graph.builder import Builder, Trace
-from graph.symbol import Symbol
+from engine.spec import Dim
+from graph.builder import Builder
 from tapegraph.mode import checked, current_mode
+from tapegraph.tracing import Slot, trace_call
+from tapegraph.version import Version
 
 _NESTED = {list, tuple, dict}
-RESTARTS = 200  # each one settles at least one named size, so a trace cannot need more than it has sizes
-
-
-class _Learned(BaseException):
-    """The trace needs a fact about sizes: it starts again with names replaced. Not an Exception: user code must not catch it."""
-
-    def __init__(self, facts: dict[str, Size]) -> None:
-        self.facts = facts
-
-
-class _Learning:
-    """The size policy of a trace: a size is a name until the program needs its number or its equality with another."""
-
-    def __init__(self, seen: Mapping[str, int]) -> None:
-        self.seen = seen
-
-    def hint(self, dim: Dim) -> int:
-        return dim.evaluate(self.seen)
-
-    def value(self, dim: Dim) -> int:
-        raise _Learned({name: self.seen[name] for name in dim.names()})
-
-    def equate(self, left: Size, right: Size) -> bool:
-        if evaluate(left, self.seen) != evaluate(right, self.seen):
-            return False
-        for a, b in ((left, right), (right, left)):
-            name = _plain_name(a)
-            if name is not None and name not in names_in(b):
-                raise _Learned({name: b})
-        facts = self._pairing(left, right)
-        if same(substitute(left, facts), substitute(right, facts)):
-            raise _Learned(facts)
-        raise _Learned({name: self.seen[name] for name in names_in(left) | names_in(right)})
-
-    def _pairing(self, left: Size, right: Size) -> dict[str, Size]:
-        """Names of one side taken for names of the other that had the same value: b*t = c*u by b = c and t = u."""
-        free = sorted(names_in(left) - names_in(right))
-        facts: dict[str, Size] = {}
-        for name in sorted(names_in(right) - names_in(left)):
-            partner = next((f for f in free if self.seen[f] == self.seen[name]), None)
-            if partner is not None:
-                free.remove(partner)
-                facts[name] = Dim(partner)
-        return facts
-
-
-def _plain_name(size: Size) -> str | None:
-    return str(size) if isinstance(size, Dim) and size.terms == ((((str(size),)), 1),) else None
-
-
-@dataclass
-class Compiled:
-    """One compiled version of a function, with why it was made and what it cost (seconds)."""
-
-    program: Any
-    graph: Any
-    optimised: Any
-    outputs: Any  # structure of the results
-    shapes: list[tuple[Size, ...]]
-    cause: str
-    seconds: dict[str, float] = field(default_factory=dict)
-    learned: list[str] = field(default_factory=list)
-    constants: list[tuple[int, Any]] = field(default_factory=list)
-    had_grads: list[tuple[State, bool]] = field(default_factory=list)
-    watched: list[tuple[Any, str, Any]] = field(default_factory=list)  # (object, attribute, value when traced)
-    calls: int = 0
-    changes: int = -1
-
-    def serves(self, arrays: list[np.ndarray[Any, Any]]) -> bool:
-        """Whether the sizes of these inputs are among those this version was compiled for."""
-        sizes: dict[str, int] = {}
-        for shape, array in zip(self.shapes, arrays, strict=True):
-            for want, got in zip(shape, array.shape, strict=True):
-                if isinstance(want, Dim):
-                    if got == 1 or sizes.setdefault(str(want), got) != got:
-                        return False
-                elif want != got:
-                    return False
-        return True
-
-    def fresh(self) -> bool:
-        """Whether gradients and freezing are as they were when it was traced."""
-        for state, held in self.had_grads:
-            if (state._grad is not None) != held:
-                return False
-        if self.changes != State.changes:
-            for owner, attribute, value in self.watched:
-                if getattr(owner, attribute) != value:
-                    return False
-            self.changes = State.changes
-        return True
-
-    def stale(self) -> str:
-        """What has changed since the trace, as a cause for another one."""
-        for state, held in self.had_grads:
-            if (state._grad is not None) != held:
-                return f"{state.name or 'a state'} {'no longer has' if held else 'has'} a gradient when the call begins"
-        for owner, attribute, value in self.watched:
-            if (now := getattr(owner, attribute)) != value:
-                label = getattr(owner, "name", None) or type(owner).__name__
-                return f"{label}.{attribute.lstrip('_')} is {now}, before {value}"
-        return "nothing"
 
 
 class Function:
@@ -145,8 +40,8 @@ class Function:
         self.fidelity = fidelity
         self.specialize = specialize
         self.phases = phases
-        self.versions: dict[Any, list[Compiled]] = {}
-        self._quick: dict[Any, Compiled] = {}
+        self.versions: dict[Any, list[Version]] = {}
+        self._quick: dict[Any, Version] = {}
         self._lock = threading.RLock()
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
@@ -191,14 +86,14 @@ class Function:
 
     def _version(
         self, quick: Any, args: tuple[Any, ...], kwargs: dict[str, Any], arrays: list[np.ndarray[Any, Any]]
-    ) -> Compiled:
+    ) -> Version:
         key, shapes, structure, grad = quick
         kind = (key, tuple(map(len, shapes)), structure, grad)
         known = self.versions.setdefault(kind, [])
         for version in known:
             if version.serves(arrays) and version.fresh():
                 return version
-        version = self._compile(args, kwargs, arrays, self._cause(kind, arrays))
+        version = self._compile(args, kwargs, self._cause(kind, arrays))
         known.append(version)
         return version
 
@@ -227,51 +122,24 @@ class Function:
             return "gradients switched on or off"
         return "another structure of arguments"
 
-    def _compile(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any], arrays: list[np.ndarray[Any, Any]], cause: str
-    ) -> Compiled:
+    def _compile(self, args: tuple[Any, ...], kwargs: dict[str, Any], cause: str) -> Version:
         from compiler.pipeline import compile_graph  # numba comes in only where something must be compiled
 
         started = time.perf_counter()
-        names = _argument_names(self.body, args, kwargs)
-        seen: dict[str, int] = {}
-        shapes: list[tuple[Size, ...]] = []
-        for name, array in zip(names, arrays, strict=True):
-            pinned = self._pinned(name)
-            shape: list[Size] = []
-            for axis, n in enumerate(array.shape):
-                label = f"{name}.{axis}"
-                if n == 1 or pinned is True or (pinned and axis in pinned):
-                    shape.append(n)
-                else:
-                    seen[label] = n
-                    shape.append(Dim(label))
-            shapes.append(tuple(shape))
-        learned: list[str] = []
-        for _ in range(RESTARTS):
-            try:
-                trace, outputs = self._trace(args, kwargs, names, shapes, seen)
-                break
-            except _Learned as found:
-                facts = found.facts
-                shapes = [tuple(substitute(n, facts) for n in shape) for shape in shapes]
-                learned += [f"{k} = {v}" for k, v in facts.items()]
-        else:
-            raise UnsupportedError("the trace kept asking for sizes", op=self.__name__)
-        graph = trace.finish(outputs[1])
-        traced = time.perf_counter() - started
-        program, optimised, seconds = compile_graph(graph, fidelity=self.fidelity, phases=self.phases)
-        return Compiled(
+        traced = trace_call(self.body, args, kwargs, self._pinned)
+        seconds = {"trace": time.perf_counter() - started}
+        program, optimised, rest = compile_graph(traced.graph, fidelity=self.fidelity, phases=self.phases)
+        return Version(
             program,
-            graph,
+            traced.graph,
             optimised,
-            outputs[0],
-            shapes,
+            traced.outputs,
+            traced.shapes,
+            traced.learned,
             cause,
-            {"trace": traced, **seconds},
-            learned,
-            had_grads=list(trace.had_grad.items()),
-            watched=[*trace.watched, *((s, "trainable", s.trainable) for s in graph.states)],
+            seconds | rest,
+            had_grads=list(traced.trace.had_grad.items()),
+            watched=[*traced.trace.watched, *((s, "trainable", s.trainable) for s in traced.graph.states)],
         )
 
     def _pinned(self, name: str) -> Any:
@@ -280,33 +148,6 @@ class Function:
             return (axes,) if isinstance(axes, int) and not isinstance(axes, bool) else axes
         return bool(self.specialize)
 
-    def _trace(
-        self,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        names: list[str],
-        shapes: list[tuple[Size, ...]],
-        seen: Mapping[str, int],
-    ) -> tuple[Trace, Any]:
-        trace = Trace()
-        builder = Builder(trace, dispatch.current().grad_enabled)
-        supply = iter(zip(names, shapes, strict=True))
-
-        def symbol(leaf: Any) -> Any:
-            value = leaf._value if type(leaf) is Tensor else leaf
-            if type(value) is not np.ndarray:
-                return leaf
-            name, shape = next(supply)
-            return trace.input(name, shape, as_dtype(value.dtype))
-
-        with size_policy(_Learning(seen)), dispatch.interpret(builder):
-            call = tree.map_tree(symbol, list(args))
-            named = {k: tree.map_tree(symbol, v) for k, v in kwargs.items()}
-            result = self.body(*call, **named)
-            records: list[Any] = []
-            structure = tree.map_tree(lambda leaf: _output(leaf, builder, records), result)
-        return trace, (structure, records)
-
     # ------------------------------------------------------------------------------------ reports
 
     def explain(self) -> str:
@@ -314,24 +155,8 @@ class Function:
         lines = []
         versions = [v for known in self.versions.values() for v in known]
         lines.append(f"{self.__name__}: {len(versions)} version{'s' * (len(versions) != 1)} compiled")
-        for number, v in enumerate(versions, 1):
-            inputs = ", ".join(
-                f"{r.attrs['name']}: {r.dtype.name}[{', '.join(map(str, r.shape))}]" for r in v.graph.inputs
-            )
-            times = ", ".join(f"{k} {s * 1e3:.1f} ms" for k, s in v.seconds.items())
-            report = v.program.report
-            lines += [
-                f"  {number}. cause: {v.cause}",
-                f"     inputs: {inputs}",
-                f"     sizes learned from the program: {', '.join(v.learned) or 'none'}",
-                f"     {len(v.graph.nodes)} nodes, {len(v.optimised.nodes)} after optimisation, "
-                f"{len(v.program.plan.steps)} steps; {v.calls} calls",
-                f"     cost: {times}",
-                f"     kernels: {report.compiled} compiled, {report.disk} from disk, {report.registry} shared",
-            ]
-            callbacks = v.program.callbacks
-            if callbacks:
-                lines.append(f"     computed in Python, for want of native code: {', '.join(callbacks)}")
+        for number, version in enumerate(versions, 1):
+            lines += version.explain(number)
         return "\n".join(lines)
 
     def source(self) -> str:
@@ -345,7 +170,7 @@ class Function:
         latest = self._latest()
         return latest.graph, latest.optimised
 
-    def _latest(self) -> Compiled:
+    def _latest(self) -> Version:
         versions = [v for known in self.versions.values() for v in known]
         if not versions:
             raise UnsupportedError(
@@ -354,29 +179,10 @@ class Function:
         return versions[-1]
 
 
-def _output(leaf: Any, builder: Builder, records: list[Any]) -> Any:
-    """An output in the structure of results: the position of an array, or a Python value as it is."""
-    if isinstance(leaf, Symbol | State):
-        records.append(builder.lift(leaf))
-        return _Slot(len(records) - 1)
-    if isinstance(leaf, Handle):
-        records.append(builder.lift(leaf))
-        return _Slot(len(records) - 1)
-    if isinstance(leaf, np.ndarray):
-        records.append(builder.asarray(leaf, None)._record)
-        return _Slot(len(records) - 1)
-    return leaf
-
-
-@dataclass(frozen=True)
-class _Slot:
-    number: int
-
-
 def _rebuild(structure: Any, results: list[np.ndarray[Any, Any]]) -> Any:
-    if type(structure) is _Slot:
+    if type(structure) is Slot:
         return Tensor(results[structure.number])
-    return tree.map_tree(lambda s: Tensor(results[s.number]) if type(s) is _Slot else s, structure)
+    return tree.map_tree(lambda s: Tensor(results[s.number]) if type(s) is Slot else s, structure)
 
 
 def _constant_key(value: Any) -> Any:
@@ -412,37 +218,6 @@ def _key_text(key: Any) -> str:
         return f"an array of {key.name}"
     first, second = key
     return repr(float.fromhex(second) if first is float else second)
-
-
-def _argument_names(body: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[str]:
-    """A name for each array among the arguments: that of the parameter, with the place inside a structure."""
-    import inspect
-
-    try:
-        parameters = [
-            p.name
-            for p in inspect.signature(body).parameters.values()
-            if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
-        ]
-    except (TypeError, ValueError):
-        parameters = []
-    names: list[str] = []
-
-    def walk(label: str, value: Any) -> None:
-        if isinstance(value, list | tuple):
-            for i, part in enumerate(value):
-                walk(f"{label}[{i}]", part)
-        elif isinstance(value, dict):
-            for k, part in value.items():
-                walk(f"{label}[{k!r}]", part)
-        elif type(value) in (np.ndarray, Tensor):
-            names.append(label)
-
-    for i, a in enumerate(args):
-        walk(parameters[i] if i < len(parameters) else f"arg{i}", a)
-    for k, v in kwargs.items():
-        walk(k, v)
-    return names
 
 
 def function(body: Callable[..., Any] | None = None, *, fidelity: str = "rounding", specialize: Any = None) -> Any:

@@ -24,7 +24,7 @@ from engine.op import (
     publish,
 )
 from engine.ops.dtype import astype
-from engine.spec import Dim, DType, Shape, Size, Spec, agree, broadcast, divide_exactly, product, same, same_shape
+from engine.spec import Dim, DType, Shape, Size, Spec, agree, broadcast, divide_exactly, larger, product, same, same_shape
 
 EVERY = dtypes.EVERY
 _MOVES: dict[str, Any] = {"accepts": EVERY, "casts": None, "keeps": ""}
@@ -398,9 +398,8 @@ def roll(x: Any, /, shift: Any, *, axis: Any = None) -> Any:
     for by, a in zip(shifts, axes, strict=True):
         place = normal_axis(a, x.ndim, "roll", x)
         n = x.shape[place]
-        if not isinstance(n, Dim) and n == 0:
-            continue
-        cut = -by % n if isinstance(n, int) else (-by if by < 0 else n - by)
+        wide = larger(n, 1)  # an empty axis has nothing to move
+        cut = -by - (-by // wide) * wide
         x = concat([part(x, place, cut, n - cut), part(x, place, 0, cut)], axis=place)
     return x
 

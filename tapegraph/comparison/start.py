@@ -59,7 +59,7 @@ def _process(name: str, settings: dict[str, Any], threads: int, cache: str) -> S
 
 
 def _child(name: str, launched: float, settings: dict[str, Any], threads: int) -> Start:
-    import compiler.pipeline  # noqa: F401  # what the first call would import is imported before the clock starts
+    import compiler.pipeline  # what the first call would import is imported before the clock starts
     from tapegraph.compare import start_of
     from tapegraph.comparison.digits import job
     from tapegraph.comparison.threads import pinned

@@ -14,7 +14,7 @@ import tapegraph as tg
 from engine import dispatch, dtypes, tree
 from engine.errors import Trap
 from engine.lowering import Assemble, View
-from engine.op import COMPOSITES, OPS, Composite, Op, Sample, Trait
+from engine.op import COMPOSITES, OPS, Composite, Op, Sample
 from engine.spec import DType
 from graph.builder import Builder, Trace
 

@@ -1,0 +1,88 @@
+"""One compiled version of a function: what calls it serves, whether it is still valid, why it exists, what it cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from engine.spec import Dim, Size
+from engine.state import State
+from graph.graph import Graph
+
+if TYPE_CHECKING:
+    from compiler.runtime import Program
+
+
+@dataclass
+class Version:
+    """One compiled version of a function, with why it was made and what it cost (seconds)."""
+
+    program: Program
+    graph: Graph
+    optimised: Graph
+    outputs: Any  # structure of the results
+    shapes: list[tuple[Size, ...]]
+    learned: list[str]
+    cause: str
+    seconds: dict[str, float]
+    had_grads: list[tuple[State, bool]] = field(default_factory=list)
+    watched: list[tuple[Any, str, Any]] = field(default_factory=list)  # (object, attribute, value when traced)
+    calls: int = 0
+    changes: int = -1
+
+    def serves(self, arrays: list[np.ndarray[Any, Any]]) -> bool:
+        """Whether the sizes of these inputs are among those this version was compiled for."""
+        sizes: dict[str, int] = {}
+        for shape, array in zip(self.shapes, arrays, strict=True):
+            for want, got in zip(shape, array.shape, strict=True):
+                if isinstance(want, Dim):
+                    if got == 1 or sizes.setdefault(str(want), got) != got:
+                        return False
+                elif want != got:
+                    return False
+        return True
+
+    def fresh(self) -> bool:
+        """Whether gradients and freezing are as they were when it was traced."""
+        for state, held in self.had_grads:
+            if (state._grad is not None) != held:
+                return False
+        if self.changes != State.changes:
+            for owner, attribute, value in self.watched:
+                if getattr(owner, attribute) != value:
+                    return False
+            self.changes = State.changes
+        return True
+
+    def stale(self) -> str:
+        """What has changed since the trace, as a cause for another one."""
+        for state, held in self.had_grads:
+            if (state._grad is not None) != held:
+                return f"{state.name or 'a state'} {'no longer has' if held else 'has'} a gradient when the call begins"
+        for owner, attribute, value in self.watched:
+            if (now := getattr(owner, attribute)) != value:
+                label = getattr(owner, "name", None) or type(owner).__name__
+                return f"{label}.{attribute.lstrip('_')} is {now}, before {value}"
+        return "nothing"
+
+    def explain(self, number: int) -> list[str]:
+        """Why this version was compiled, what it serves and what it cost, as lines."""
+        inputs = ", ".join(
+            f"{r.attrs['name']}: {r.dtype.name}[{', '.join(map(str, r.shape))}]" for r in self.graph.inputs
+        )
+        times = ", ".join(f"{k} {s * 1e3:.1f} ms" for k, s in self.seconds.items())
+        report, callbacks = self.program.report, self.program.callbacks
+        lines = [
+            f"  {number}. cause: {self.cause}",
+            f"     inputs: {inputs}",
+            f"     sizes learned from the program: {', '.join(self.learned) or 'none'}",
+            f"     {len(self.graph.nodes)} nodes, {len(self.optimised.nodes)} after optimisation, "
+            f"{len(self.program.plan.steps)} steps; {self.calls} calls",
+            f"     cost: {times}",
+            f"     kernels: {report.compiled} compiled, {report.disk} from disk, {report.registry} shared",
+        ]
+        if callbacks:
+            lines.append(f"     computed in Python, for want of native code: {', '.join(callbacks)}")
+        return lines
