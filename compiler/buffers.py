@@ -9,7 +9,8 @@ import numpy as np
 
 from engine.lowering import Layout, View, contiguous
 from engine.record import Record
-from engine.spec import DType, Shape, Size, product, same
+from engine.sizes import Shape, Size, product, same
+from engine.spec import DType
 
 
 @dataclass(eq=False)

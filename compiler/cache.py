@@ -62,11 +62,7 @@ def _numba_version() -> str:
     if spec is None or spec.origin is None:
         return "none"
     version_file = Path(spec.origin).with_name("_version.py")
-    return (
-        version_file.read_text()
-        if version_file.exists()
-        else f"{spec.origin} {os.stat(spec.origin).st_mtime_ns}"
-    )
+    return version_file.read_text() if version_file.exists() else f"{spec.origin} {os.stat(spec.origin).st_mtime_ns}"
 
 
 @cache

@@ -129,9 +129,7 @@ def runner() -> Callable[[int, int, int], int]:
         # an interpreter that hides its C API from the linker
         return ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)(address())
     call = loader.obtain({key: lambda: _make(BUILTIN, key)})[key]
-    _method.append(
-        _Method(b"run", call, FASTCALL, b"run(table_address, first, last) -> status and row, see decode()")
-    )
+    _method.append(_Method(b"run", call, FASTCALL, b"run(table_address, first, last) -> status and row, see decode()"))
     make = ctypes.pythonapi.PyCFunction_NewEx
     make.restype, make.argtypes = ctypes.py_object, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]
     return make(ctypes.addressof(_method[0]), None, None)

@@ -13,7 +13,8 @@ from compiler.fuse import INLINE, AxisMap, Unit
 from compiler.kernel import Kernel, Param
 from engine.lowering import Fold, Layout, Scalar, View
 from engine.record import Record
-from engine.spec import Dim, DType, Size, product, same
+from engine.sizes import Dim, Size, product, same
+from engine.spec import DType
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,7 @@ class Emitter:
         if self.unit.inner is None:
             return True
         return any(
-            m is not None and m >= self.cut and not same(n, 1)
-            for n, m in zip(record.shape, axes, strict=True)
+            m is not None and m >= self.cut and not same(n, 1) for n, m in zip(record.shape, axes, strict=True)
         ) or not self._reads_outer_only(record)
 
     def _reads_outer_only(self, record: Record) -> bool:
@@ -191,9 +191,7 @@ class Emitter:
         flags = [f"    t{s} = False" for s in self.traps]
         ends = [line for s in self.traps for line in (f"    if t{s}:", f"        return {s}")]
         text = "\n".join([f"def kernel({', '.join(names)}):", *flags, *body, *ends, "    return 0", ""])
-        return Step(
-            Kernel(text, tuple(params)), binds, list(self.order), self.reads, self.writes, bool(self.traps)
-        )
+        return Step(Kernel(text, tuple(params)), binds, list(self.order), self.reads, self.writes, bool(self.traps))
 
     def _collect(self) -> None:
         """Every access to memory, before the loops are laid out: their strides decide which axes become one."""
@@ -335,9 +333,7 @@ class Emitter:
         if record.args[0].dtype != record.dtype:
             value = f"{type_name(record.dtype)}({value})"
         text = lower.step.format(acc=acc, x=value)
-        return (
-            text if record.dtype.kind in "fb" or record.dtype == np.int64 else f"{record.dtype.name}({text})"
-        )
+        return text if record.dtype.kind in "fb" or record.dtype == np.int64 else f"{record.dtype.name}({text})"
 
     # ------------------------------------------------------------------------------------ one pass over the innermost part
 
@@ -351,11 +347,7 @@ class Emitter:
                 if (
                     inside
                     and self.stage(r) == stage
-                    and not (
-                        self.unit.inner is not None
-                        and a not in self.unit.members
-                        and not self._varies_load(r, a)
-                    )
+                    and not (self.unit.inner is not None and a not in self.unit.members and not self._varies_load(r, a))
                 ):
                     sums.append(r)
             elif isinstance(lower, Fold):
@@ -399,9 +391,7 @@ class Emitter:
 
     def _varies_load(self, record: Record, a: Record) -> bool:
         access = self.loads.get((record, a))
-        return access is not None and any(
-            not same(s, 0) for k, s in enumerate(access.strides) if k >= self.cut
-        )
+        return access is not None and any(not same(s, 0) for k, s in enumerate(access.strides) if k >= self.cut)
 
     def _accumulate_local(self, record: Record, depth: int) -> None:
         access = self.stores[record]

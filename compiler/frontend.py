@@ -61,9 +61,7 @@ class _Lower(lowering.Lower):
         return self.context.cast(self.builder, result, sig.return_type, result_type)
 
     def _place(self, pointer, index):
-        index = self.context.cast(
-            self.builder, self.loadvar(index.name), self.typeof(index.name), types.int64
-        )
+        index = self.context.cast(self.builder, self.loadvar(index.name), self.typeof(index.name), types.int64)
         return self.builder.gep(self.loadvar(pointer.name), [index])
 
     def lower_getitem(self, result_type, expr, value, index, signature):
@@ -100,9 +98,7 @@ class _Countdown(ast.NodeTransformer):
         self.loops += 1
         count, stop = f"count_{self.loops}", f"stop_{self.loops}"
         start = bounds[0] if len(bounds) == 2 else ast.Constant(0)
-        head = ast.parse(
-            f"{stop} = 0; {count} = 0\nwhile {count} < {stop}:\n    i = {count}\n    {count} += 1"
-        ).body
+        head = ast.parse(f"{stop} = 0; {count} = 0\nwhile {count} < {stop}:\n    i = {count}\n    {count} += 1").body
         head[0].value, head[1].value = bounds[-1], start
         assign, advance = head[2].body
         assign.targets = [node.target]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from engine.lowering import Fold, Scalar, View
 from engine.record import Record
-from engine.spec import Shape, Size, same, same_shape
+from engine.sizes import Shape, Size, same, same_shape
 from graph.graph import Graph
 
 MEMBERS = 64  # larger groups cost more to compile than another pass over memory costs to run
@@ -48,9 +48,7 @@ def relabeling(record: Record) -> bool:
     """Whether a view only renames, permutes, repeats or drops axes, so that it can live inside a loop nest."""
     if record.op.name in ("broadcast_to", "permute_dims"):
         return True
-    return record.op.name == "reshape" and same_shape(
-        _without_ones(record.shape), _without_ones(record.args[0].shape)
-    )
+    return record.op.name == "reshape" and same_shape(_without_ones(record.shape), _without_ones(record.args[0].shape))
 
 
 def _without_ones(shape: Shape) -> Shape:
@@ -156,9 +154,7 @@ class Fuser:
         for a in record.args:
             if a not in unit.members:
                 continue
-            source = (
-                relabeled(record, unit.members[a]) if isinstance(record.op.lower, View) else unit.members[a]
-            )
+            source = relabeled(record, unit.members[a]) if isinstance(record.op.lower, View) else unit.members[a]
             source = (None,) * (rank - len(source)) + source
             for i, m in enumerate(source):
                 if m is None:
@@ -214,9 +210,7 @@ class Fuser:
             return
         inner = unit.inner
         if other.inner is not None:
-            if {move[k] for k in range(other.inner, len(other.space))} != set(
-                range(other.inner, len(unit.space))
-            ):
+            if {move[k] for k in range(other.inner, len(other.space))} != set(range(other.inner, len(unit.space))):
                 return
             if inner is not None and inner != other.inner:
                 return

@@ -23,9 +23,7 @@ def _common(context, args, result=None, only=None):
     """A signature whose arguments are all converted to their common type."""
     ty = context.unify_types(*(types.unliteral(a) for a in args))
     if ty is None or (only and not isinstance(ty, only)):
-        raise TypingError(
-            f"expected {only.__name__ if only else 'one common type'}, not {', '.join(map(str, args))}"
-        )
+        raise TypingError(f"expected {only.__name__ if only else 'one common type'}, not {', '.join(map(str, args))}")
     return signature(result or ty, *[ty] * len(args))
 
 
@@ -71,11 +69,7 @@ def _arithmetic(floating, integer, flags=()):
     """Same type in, same type out: numba's own operators would widen small integers to int64."""
 
     def build(builder, ty, a, b):
-        return (
-            getattr(builder, floating)(a, b, flags=flags)
-            if _is_float(ty)
-            else getattr(builder, integer)(a, b)
-        )
+        return getattr(builder, floating)(a, b, flags=flags) if _is_float(ty) else getattr(builder, integer)(a, b)
 
     return build
 
@@ -230,9 +224,7 @@ def _where(context, condition, a, b):
 
 
 CASTS = {name: getattr(types, name) for name in ("float32", "float64")}
-CASTS |= {
-    f"{sign}int{bits}": getattr(types, f"{sign}int{bits}") for sign in ("", "u") for bits in (8, 16, 32, 64)
-}
+CASTS |= {f"{sign}int{bits}": getattr(types, f"{sign}int{bits}") for sign in ("", "u") for bits in (8, 16, 32, 64)}
 CASTS["bool_"] = types.boolean
 
 INTRINSICS = {

@@ -10,9 +10,7 @@ I8, I32, I64 = ir.IntType(8), ir.IntType(32), ir.IntType(64)
 
 def _call(builder, address, values):
     """Fortran convention: every argument by reference, from slots in the function's frame."""
-    places = [
-        value if value.type.is_pointer else cgutils.alloca_once_value(builder, value) for value in values
-    ]
+    places = [value if value.type.is_pointer else cgutils.alloca_once_value(builder, value) for value in values]
     function = ir.FunctionType(ir.VoidType(), [place.type for place in places])
     builder.call(builder.inttoptr(address, function.as_pointer()), places)
 
@@ -45,9 +43,7 @@ def blas_gemm(
 
 
 @intrinsic
-def blas_gemv(
-    context, address, transposed, rows, columns, alpha, a, at_a, lda, x, at_x, incx, beta, y, at_y, incy
-):
+def blas_gemv(context, address, transposed, rows, columns, alpha, a, at_a, lda, x, at_x, incx, beta, y, at_y, incy):
     """y = alpha * op(A) x + beta * y, with A stored row-major [rows, columns]."""
     i64, real = types.int64, a.dtype
     sig = types.void(i64, i64, i64, i64, real, a, i64, i64, x, i64, i64, real, y, i64, i64)

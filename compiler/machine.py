@@ -9,7 +9,9 @@ import llvmlite.binding as llvm
 from compiler.kernel import Kernel, KernelError
 
 LIBM = "acos acosh asin asinh atan atan2 atanh cbrt ceil copysign cos cosh erf erfc exp exp2 expm1 fabs floor"
-LIBM += " fma fmax fmin fmod frexp hypot ldexp lgamma log log10 log1p log2 nextafter pow rint round sin sincos sinh sqrt"
+LIBM += (
+    " fma fmax fmin fmod frexp hypot ldexp lgamma log log10 log1p log2 nextafter pow rint round sin sincos sinh sqrt"
+)
 LIBM += " tan tanh tgamma trunc"
 ALLOWED = {name + suffix for name in LIBM.split() for suffix in ("", "f")} | {
     "memcpy",
@@ -72,6 +74,4 @@ def check_symbols(code: bytes, kernel: Kernel) -> None:
     """Raise KernelError where code needs more than libm: loading it would end the process."""
     foreign = [name for name in undefined_symbols(code) if name not in ALLOWED]
     if foreign:
-        raise KernelError(
-            f"native code may call only libm, this kernel needs {', '.join(foreign)}:\n{kernel.text}"
-        )
+        raise KernelError(f"native code may call only libm, this kernel needs {', '.join(foreign)}:\n{kernel.text}")

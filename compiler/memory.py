@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from compiler.buffers import Buffer
-from engine.spec import evaluate
+from engine.sizes import evaluate
 
 ALIGNMENT = 64  # a cache line, and the widest vector register
 
@@ -29,9 +29,7 @@ def arrange(lives: Mapping[Buffer, tuple[int, int]], sizes: Mapping[str, int]) -
     Largest first, each at the lowest place where nothing alive at the same time lies (greedy by size; Pisarchyk and
     Lee, "Efficient memory management for deep neural net inference", 2020).
     """
-    bytes_of = {
-        b: -(-max(1, evaluate(b.size, sizes)) * b.dtype.itemsize // ALIGNMENT) * ALIGNMENT for b in lives
-    }
+    bytes_of = {b: -(-max(1, evaluate(b.size, sizes)) * b.dtype.itemsize // ALIGNMENT) * ALIGNMENT for b in lives}
     offsets: dict[Buffer, int] = {}
     placed: list[tuple[int, int, int, int]] = []  # offset, end, first, last; in order of offset
     total = 0

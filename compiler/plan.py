@@ -6,6 +6,7 @@ import heapq
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from compiler.kernel import Kernel, Param
 from engine.lowering import Assemble, Fold, Loop, Product, Scalar, View, contiguous
 from engine.op import OPS
 from engine.record import Record
-from engine.spec import Size, product, same
+from engine.sizes import Size, product, same
 from engine.state import State
 from graph.graph import Graph
 
@@ -77,9 +78,7 @@ class Planner:
         captured = [(self._leaf(r, "captured", i), a) for i, (r, a) in enumerate(graph.captured.items())]
         self.users = self._users()
         self.last_units = self._commit_units()
-        outputs = [
-            self._claim(r, new_place("output", r.dtype, r.shape, i)) for i, r in enumerate(graph.outputs)
-        ]
+        outputs = [self._claim(r, new_place("output", r.dtype, r.shape, i)) for i, r in enumerate(graph.outputs)]
         kept = {
             s: None if r is None else self._claim(r, new_place("kept", r.dtype, r.shape, s))
             for s, r in graph.grad_updates.items()
@@ -102,9 +101,7 @@ class Planner:
                 self._deliver(record, place)
         for state, record in graph.updates.items():
             self._deliver(staged.get(record, record), states[state])
-        return Plan(
-            graph, self.steps, inputs, captured, states, grads, outputs, kept, set(graph.updates), self.units
-        )
+        return Plan(graph, self.steps, inputs, captured, states, grads, outputs, kept, set(graph.updates), self.units)
 
     def _leaf(self, record: Record, kind: str, key: object) -> Place:
         place = self.places[record] = new_place(kind, record.dtype, record.shape, key)
@@ -157,11 +154,7 @@ class Planner:
                         yield a
         for unit in self.last_units:
             for state, record in self.graph.updates.items():
-                if (
-                    record in unit.members
-                    and record not in self.places
-                    and self._in_place(unit, state, record)
-                ):
+                if record in unit.members and record not in self.places and self._in_place(unit, state, record):
                     self.places[record] = self.stored[unit][record] = self.places[self.graph.states[state]]
         yield from self.graph.results
         for unit in self.units:
@@ -175,9 +168,7 @@ class Planner:
         others = self._readers(leaf) - {unit}
         if others & self.last_units or list(self.graph.updates.values()).count(record) > 1:
             return False
-        if any(
-            r.op.lower.traps for r in unit.members if isinstance(r.op.lower, Scalar) and r.dtype.kind in "iu"
-        ):
+        if any(r.op.lower.traps for r in unit.members if isinstance(r.op.lower, Scalar) and r.dtype.kind in "iu"):
             return False
         axes = unit.members[record]
         for reader in unit.members:
@@ -376,9 +367,7 @@ class Planner:
             found = self._as_matrix(place, record, result)
         if found is None:  # batch axes that broadcast in an irregular pattern
             shape = (*result.shape[:-2], *record.shape[-2:])
-            wide = Record(
-                OPS["broadcast_to"], (record,), {"shape": shape}, shape, record.dtype, record.origin
-            )
+            wide = Record(OPS["broadcast_to"], (record,), {"shape": shape}, shape, record.dtype, record.origin)
             place = self.places[self._copied(wide)]
             found = self._as_matrix(place, wide, result)
             assert found is not None
@@ -405,7 +394,7 @@ class Planner:
             own = axis - lead
             s: Size = 0 if own < 0 or same(record.shape[own], 1) else place.layout.strides[own]
             steps.append((n, s))
-        for (_, outer), (n, inner) in zip(steps, steps[1:]):
+        for (_, outer), (n, inner) in pairwise(steps):
             if not same(outer, inner * n):
                 return None
         return transposed, leading, steps[-1][1] if steps else 0

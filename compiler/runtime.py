@@ -15,13 +15,13 @@ from compiler.buffers import Buffer, Place
 from compiler.emit import Step
 from compiler.memory import ALIGNMENT, arrange, lifetimes
 from compiler.plan import Callback, Plan
+from engine.errors import FeedError, InternalError, Trap, trapped
 from engine.lowering import Product
-from engine.errors import FeedError, InternalError, trapped
-from engine.spec import Dim, evaluate, evaluated
+from engine.ops.shape import check_slice
+from engine.sizes import Dim, evaluate, evaluated, static_shape
 from engine.state import Pending, State
 from graph import reference
 from graph.graph import Graph
-
 
 # Below this many multiplications a second BLAS thread costs more than it brings, above all on a busy machine where the
 # call then waits for a core (seen: 16 ms for a product of 10 microseconds).
@@ -52,6 +52,7 @@ class Instance:
     def __init__(self, program: Program, sizes: dict[str, int]) -> None:
         plan = program.plan
         self.sizes = sizes
+        program.check_parts(sizes)
         offsets, total = arrange(program.lives, sizes)
         self.arena = np.empty(total + ALIGNMENT, np.uint8)
         start = -self.arena.ctypes.data % ALIGNMENT
@@ -138,6 +139,9 @@ class Program:
         self.instances: dict[tuple[Any, ...], Instance] = {}
         self.lock = threading.RLock()
         self.segments = self._segments()
+        self.parts = [
+            r for r in plan.graph.nodes if r.op.name in ("slice", "slice_set") and not static_shape(r.args[0].shape)
+        ]
         self.names = [r.attrs["name"] for r in plan.graph.inputs]
         self.dtypes = [r.dtype for r in plan.graph.inputs]
 
@@ -156,6 +160,15 @@ class Program:
         if row > first:
             found.append((first, row))
         return found
+
+    def check_parts(self, sizes: dict[str, int]) -> None:
+        """Raise IndexRangeError where, for these sizes, a slice or an index by number reaches outside its array."""
+        for record in self.parts:
+            attrs = evaluated(record.attrs, sizes)
+            try:
+                check_slice(evaluated(record.args[0].shape, sizes), **attrs)
+            except Trap as trap:
+                raise trapped(trap.status, record.op.name, record.args, record.origin, trap.detail) from None
 
     @property
     def callbacks(self) -> list[str]:
@@ -321,4 +334,3 @@ def _array(place: Place, memory: dict[Buffer, Array], sizes: dict[str, int]) -> 
     shape = [evaluate(n, sizes) for n in place.shape]
     strides = [evaluate(s, sizes) * flat.itemsize for s in place.layout.strides]
     return np.lib.stride_tricks.as_strided(flat, shape, strides)
-

@@ -9,7 +9,7 @@ import numpy as np
 from engine import dtypes
 from engine.errors import DTypeError, ShapeError, SymbolError
 from engine.handle import Handle
-from engine.spec import Dim
+from engine.sizes import Dim
 
 
 def array_of(value: Any, dtype: Any = None) -> np.ndarray[Any, Any]:

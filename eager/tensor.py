@@ -11,7 +11,8 @@ from engine.errors import ArgumentError, DTypeError, GradientError
 from engine.handle import Handle, refuse_rebind
 from engine.ops.dtype import leaf as LEAF
 from engine.record import Record
-from engine.spec import DType, Shape
+from engine.sizes import Shape
+from engine.spec import DType
 
 
 class Tensor(Handle):

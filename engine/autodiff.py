@@ -12,7 +12,7 @@ from engine.ops.arithmetic import add
 from engine.ops.create import full
 from engine.ops.reduce import sum_to
 from engine.record import Record
-from engine.spec import same_shape
+from engine.sizes import same_shape
 
 
 def reachable(roots: Sequence[Record]) -> list[Record]:
@@ -27,9 +27,7 @@ def reachable(roots: Sequence[Record]) -> list[Record]:
     return sorted(seen, key=lambda r: r.serial, reverse=True)
 
 
-def reverse(
-    roots: Sequence[Record], seeds: Sequence[Any], targets: set[Record] | None = None
-) -> dict[Record, Any]:
+def reverse(roots: Sequence[Record], seeds: Sequence[Any], targets: set[Record] | None = None) -> dict[Record, Any]:
     """Cotangents of the targets (None: of every leaf) given those of the roots.
 
     Runs in the current interpreter, so its gradient ops are themselves recorded where that interpreter records.
@@ -72,7 +70,7 @@ def _parts(record: Record, g: Any, needed: set[Record], interpreter: Any) -> lis
     y = handle(record)
     args = [handle(a) for a in record.args]
     rules = op.vjp
-    together = rules[0](g, y, *args, **record.attrs) if op.vjp_together else None
+    together = rules[0](g, y, *args, **record.attrs) if op.vjp_together and rules[0] else None
     parts: list[Any] = [None] * len(args)
     for i, parent in enumerate(record.args):
         if type(parent) is not Record or parent not in needed:

@@ -19,6 +19,9 @@ class Interpreter(Protocol):
     name: str
     grad_enabled: bool
 
+    def with_grad(self, enabled: bool) -> Interpreter:
+        """The same mode with or without recording what gradients need."""
+
     def apply(self, op: Op, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
         """The handle of ``op`` applied to handles and Python scalars."""
 
@@ -27,6 +30,9 @@ class Interpreter(Protocol):
 
     def record(self, handle: Any) -> Record | None:
         """The record behind a handle if gradients flow through it, else None."""
+
+    def owner(self, record: Record) -> Any:
+        """The handle whose ``.grad`` a leaf's gradient belongs to, or None."""
 
     def asarray(self, value: Any, dtype: Any) -> Any:
         """A handle of outside data."""

@@ -36,7 +36,7 @@ def as_dtype(dtype: Any) -> DType:
         return DEFAULT_FLOAT
     if dtype is int:
         return DEFAULT_INT
-    found = np.dtype(dtype)
+    found: DType = np.dtype(dtype)
     if found not in EVERY:
         names = ", ".join(sorted(d.name for d in EVERY))
         raise TypeError(f"dtype {found.name} is not one the engine holds; it holds {names}")

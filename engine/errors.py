@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from engine import origin as _origin
-from engine.spec import Spec, show_shape
+from engine.sizes import show_shape
+from engine.spec import Spec
 
 
 class TapegraphError(Exception):

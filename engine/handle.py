@@ -9,7 +9,8 @@ from typing import Any
 from engine import dispatch
 from engine.errors import UnsupportedError
 from engine.record import NO_ATTRS
-from engine.spec import Dim, DType, Shape, Size, product
+from engine.sizes import Dim, Shape, Size, product
+from engine.spec import DType
 
 
 def is_scalar(x: Any) -> bool:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engine.spec import Shape, Size, Spec
+from engine.sizes import Shape, Size
+from engine.spec import Spec
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from engine.errors import ArgumentError, AxisError, DTypeError, ShapeError
 from engine.handle import Handle, is_scalar
 from engine.lowering import Fold, Lowering, Scalar
 from engine.record import NO_ATTRS
-from engine.spec import Dim, DType, Incompatible, Shape, Size, Spec, broadcast
+from engine.sizes import Dim, Shape, Size
+from engine.spec import DType, Incompatible, Spec, broadcast
 
 
 class Trait(Enum):
@@ -116,10 +117,10 @@ class Op:
         interpreter = dispatch.current()
         arity = self.__dict__.get("arity", len(args))
         if len(args) != arity:
-            raise ArgumentError(f"takes {arity} operand{'s' * (arity > 1)}, not {len(args)}", op=self.name, operands=args)
-        ready = [
-            a if isinstance(a, Handle) or is_scalar(a) else as_handle(a) for a in args
-        ]
+            raise ArgumentError(
+                f"takes {arity} operand{'s' * (arity > 1)}, not {len(args)}", op=self.name, operands=args
+            )
+        ready = [a if isinstance(a, Handle) or is_scalar(a) else as_handle(a) for a in args]
         if self.casts is None:
             return tuple(ready)
         chosen = range(*self.casts.indices(len(ready)))
@@ -203,7 +204,7 @@ def _weak(value: Any, target: DType, op: Op, args: tuple[Any, ...]) -> Any:
 
 
 def _shape_text(a: Any) -> str:
-    from engine.spec import show_shape
+    from engine.sizes import show_shape
 
     return show_shape(a.shape) if hasattr(a, "shape") else repr(a)
 
@@ -286,9 +287,7 @@ def elementwise(
     return op
 
 
-def reduction(
-    name: str, ufunc_reduce: Callable[..., Any], lower: Fold | None, *, doc: str, **rest: Any
-) -> Op:
+def reduction(name: str, ufunc_reduce: Callable[..., Any], lower: Fold | None, *, doc: str, **rest: Any) -> Op:
     """An op that folds axes; the result keeps them with size 1 (the public function squeezes them)."""
 
     def kernel(x: Any, axis: tuple[int, ...]) -> Any:

@@ -45,9 +45,7 @@ def capture(depth: int = DEPTH, skip: int = 1) -> Origin:
     found: list[Frame] = []
     while frame is not None and len(found) < depth:
         code = frame.f_code
-        if _is_user.get(code.co_filename) or (
-            code.co_filename not in _is_user and is_user_file(code.co_filename)
-        ):
+        if _is_user.get(code.co_filename) or (code.co_filename not in _is_user and is_user_file(code.co_filename)):
             found.append((code, frame.f_lasti))
         frame = frame.f_back
     return tuple(found)

@@ -7,7 +7,8 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from engine.origin import Origin
-from engine.spec import DType, Shape, Spec
+from engine.sizes import Shape
+from engine.spec import DType, Spec
 
 if TYPE_CHECKING:
     from engine.op import Op

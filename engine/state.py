@@ -11,7 +11,8 @@ from engine.dtypes import as_dtype
 from engine.errors import DTypeError, ShapeError
 from engine.handle import Handle
 from engine.record import Record
-from engine.spec import DType, Shape
+from engine.sizes import Shape
+from engine.spec import DType
 
 
 class State(Handle):
@@ -34,11 +35,13 @@ class State(Handle):
 
     @property
     def shape(self) -> Shape:
-        return self._value.shape
+        shape: Shape = self._value.shape
+        return shape
 
     @property
     def dtype(self) -> DType:
-        return self._value.dtype
+        dtype: DType = self._value.dtype
+        return dtype
 
     @property
     def value(self) -> Any:

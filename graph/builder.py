@@ -15,7 +15,8 @@ from engine.ops.create import size_of
 from engine.ops.dtype import leaf as LEAF
 from engine.ops.dtype import mark as MARK
 from engine.record import Record, next_serial
-from engine.spec import Dim, DType, Shape, Spec
+from engine.sizes import Dim, Shape
+from engine.spec import DType, Spec
 from engine.state import State
 from graph.graph import Graph
 from graph.symbol import Symbol

@@ -9,7 +9,7 @@ import numpy as np
 from engine.errors import Trap
 from engine.op import Trait, apply
 from engine.record import Record
-from engine.spec import Dim, product, static_shape
+from engine.sizes import Dim, product, static_shape
 from graph.pattern import FULL, number_of
 
 LARGEST = 64  # elements; above it the kernel is left to the run

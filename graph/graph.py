@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from engine.record import Record
-from engine.spec import names_in
+from engine.sizes import names_in
 from engine.state import State
 
 
@@ -81,5 +81,3 @@ def constant_value(record: Record) -> Any:
     if record.op.name in ("broadcast_to", "reshape"):
         return constant_value(record.args[0])
     return None
-
-

@@ -10,7 +10,7 @@ from typing import Any
 from engine.handle import Handle
 from engine.op import OPS, Op, Trait
 from engine.record import Record
-from engine.spec import Dim, same
+from engine.sizes import Dim, same
 
 
 class Const:

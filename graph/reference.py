@@ -10,7 +10,7 @@ import numpy as np
 
 from engine.errors import FeedError, InternalError, NonFiniteError, Trap, trapped
 from engine.record import Record
-from engine.spec import Dim, Shape, evaluate, names_in
+from engine.sizes import Dim, Shape, evaluate, names_in
 from engine.state import State
 from graph.graph import Graph
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from engine.errors import SymbolError
 from engine.handle import Handle
 from engine.record import Record
-from engine.spec import DType, Shape
+from engine.sizes import Shape
+from engine.spec import DType
 
 if TYPE_CHECKING:
     from graph.builder import Trace

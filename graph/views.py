@@ -10,7 +10,7 @@ import networkx as nx
 from engine.op import Trait
 from engine.origin import resolve, user_frames
 from engine.record import Record
-from engine.spec import show_shape
+from engine.sizes import show_shape
 from graph.graph import Graph
 
 _COLOURS = {

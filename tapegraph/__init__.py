@@ -35,7 +35,8 @@ from engine.dtypes import (  # noqa: E402
 )
 from engine.ops import public_functions as _public_functions  # noqa: E402
 from engine.ops.random import Generator, default_generator, manual_seed  # noqa: E402
-from engine.spec import Dim, Spec  # noqa: E402
+from engine.sizes import Dim  # noqa: E402
+from engine.spec import Spec  # noqa: E402
 from engine.state import Parameter, State  # noqa: E402
 from tapegraph.mode import current_mode, eager, enable_grad, mode, no_grad  # noqa: E402
 

@@ -13,7 +13,7 @@ from engine import dispatch, tree
 from engine.dtypes import as_dtype
 from engine.errors import ArgumentError, FeedError
 from engine.handle import Handle
-from engine.spec import Dim, Shape, Size, substitute
+from engine.sizes import Dim, Shape, Size, substitute
 from graph.builder import Builder, Trace
 from graph.graph import Graph
 from graph.symbol import Symbol
@@ -88,9 +88,7 @@ class Compiled:
         given = dict(zip(names, args, strict=False))
         for name, value in feeds.items():
             if name not in names:
-                raise FeedError(
-                    f"has no input {name!r}", op="compiled graph", fix=f"its inputs are {', '.join(names)}"
-                )
+                raise FeedError(f"has no input {name!r}", op="compiled graph", fix=f"its inputs are {', '.join(names)}")
             if name in given:
                 raise FeedError(f"input {name!r} is given twice", op="compiled graph")
             given[name] = value
@@ -133,4 +131,3 @@ def static() -> Iterator[Definition]:
     definition = Definition()
     with dispatch.interpret(definition.builder):
         yield definition
-

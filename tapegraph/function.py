@@ -13,7 +13,7 @@ import numpy as np
 from eager.tensor import Tensor
 from engine import dispatch, tree
 from engine.errors import ArgumentError, UnsupportedError
-from engine.spec import Dim
+from engine.sizes import Dim
 from graph.builder import Builder
 from tapegraph.mode import checked, current_mode
 from tapegraph.tracing import Slot, trace_call

@@ -14,7 +14,7 @@ from engine import dispatch, tree
 from engine.dtypes import as_dtype
 from engine.errors import UnsupportedError
 from engine.handle import Handle
-from engine.spec import Dim, Size, evaluate, names_in, same, size_policy, substitute
+from engine.sizes import Dim, Size, evaluate, names_in, same, size_policy, substitute
 from graph.builder import Builder, Trace
 from graph.graph import Graph
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.spec import Dim, Size
+from engine.sizes import Dim, Size
 from engine.state import State
 from graph.graph import Graph
 

@@ -9,7 +9,21 @@ from engine import handle
 from engine.op import COMPOSITES, OPS
 from engine.ops import arithmetic, compare, create, dtype, index, linalg, math, nn, random, reduce, shape
 
-_HIDDEN = {"leaf", "mark", "iota", "size_of", "slice", "slice_set", "gather", "index_add", "index_set", "pick", "in_range", "random_bits", "clamp"}
+_HIDDEN = {
+    "leaf",
+    "mark",
+    "iota",
+    "size_of",
+    "slice",
+    "slice_set",
+    "gather",
+    "index_add",
+    "index_set",
+    "pick",
+    "in_range",
+    "random_bits",
+    "clamp",
+}
 
 
 def public_functions() -> dict[str, Callable[..., Any]]:
@@ -24,7 +38,19 @@ def public_functions() -> dict[str, Callable[..., Any]]:
 
 _PLAIN: dict[Any, tuple[str, ...]] = {
     create: (
-        "arange asarray empty empty_like eye full_like linspace ones ones_like zeros zeros_like".split()  # type: ignore[dict-item]
+        [
+            "arange",
+            "asarray",
+            "empty",
+            "empty_like",
+            "eye",
+            "full_like",
+            "linspace",
+            "ones",
+            "ones_like",
+            "zeros",
+            "zeros_like",
+        ]  # type: ignore[dict-item]
     ),
     shape: ("broadcast_arrays",),
     random: ("bernoulli", "normal", "uniform"),
@@ -49,9 +75,53 @@ _OPERATORS: dict[str, tuple[Any, bool]] = {
     "xor": (compare._xor, True),
 }
 _UNARY = {"neg": arithmetic.negative, "invert": compare._not}
-_METHODS = """sum mean prod max min any all argmax argmin var std logsumexp cumulative_sum reshape permute_dims flatten
-squeeze expand_dims broadcast_to take clip astype exp log sqrt tanh sigmoid relu abs square sign sin cos erf floor ceil
-softmax log_softmax repeat tile flip roll split unstack pow""".split()
+_METHODS = [
+    "sum",
+    "mean",
+    "prod",
+    "max",
+    "min",
+    "any",
+    "all",
+    "argmax",
+    "argmin",
+    "var",
+    "std",
+    "logsumexp",
+    "cumulative_sum",
+    "reshape",
+    "permute_dims",
+    "flatten",
+    "squeeze",
+    "expand_dims",
+    "broadcast_to",
+    "take",
+    "clip",
+    "astype",
+    "exp",
+    "log",
+    "sqrt",
+    "tanh",
+    "sigmoid",
+    "relu",
+    "abs",
+    "square",
+    "sign",
+    "sin",
+    "cos",
+    "erf",
+    "floor",
+    "ceil",
+    "softmax",
+    "log_softmax",
+    "repeat",
+    "tile",
+    "flip",
+    "roll",
+    "split",
+    "unstack",
+    "pow",
+]
 
 
 def _matmul(self: Any, other: Any) -> Any:

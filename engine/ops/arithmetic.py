@@ -222,7 +222,7 @@ abs = elementwise(
     vjp=(lambda g, y, x: g * sign(x),),
     doc="Magnitude (Array API).",
 )
-sign = elementwise(
+sign: Op = elementwise(
     np.sign,
     1,
     lower="where({0} > {zero}, {one}, where({0} < {zero}, -{one}, where({0} == {0}, {zero}, {0})))",

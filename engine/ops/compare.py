@@ -36,7 +36,7 @@ greater = _comparison(np.greater, ">", "Greater", "x1 is above x2")
 greater_equal = _comparison(np.greater_equal, ">=", "GreaterOrEqual", "x1 is not below x2")
 
 
-def _test(kernel: Any, template: str, name: str, onnx: str | None, doc: str, accepts: Any = COMPUTED) -> Op:
+def _test(kernel: Any, template: str | Scalar, name: str, onnx: str | None, doc: str, accepts: Any = COMPUTED) -> Op:
     return elementwise(
         kernel,
         1,

@@ -15,7 +15,8 @@ from engine.ops.arithmetic import add, multiply
 from engine.ops.compare import equal, greater_equal, less_equal, where
 from engine.ops.dtype import astype
 from engine.ops.shape import broadcast_to, expand_dims
-from engine.spec import Dim, DType, Shape, Size, Spec
+from engine.sizes import Dim, Shape, Size
+from engine.spec import DType, Spec
 
 _full = Op(
     "full",

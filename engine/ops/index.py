@@ -16,7 +16,8 @@ from engine.ops.compare import equal, where
 from engine.ops.create import iota, zeros
 from engine.ops.dtype import astype
 from engine.ops.shape import broadcast_to, expand_dims, permute_dims, reshape, slice_, slice_set
-from engine.spec import Dim, DType, Shape, Size, Spec, broadcast, larger, product, same
+from engine.sizes import Dim, Shape, Size, larger, product, same
+from engine.spec import DType, Spec, broadcast
 
 # ---------------------------------------------------------------------------------------- integer arrays
 
@@ -140,11 +141,7 @@ gather = Op(
     keeps="x",
     onnx="GatherND",
     order=43,
-    vjp=(
-        lambda g, y, x, *index, axis: apply(
-            index_add, zeros(x.shape, dtype=g.dtype), g, *index, axis=axis
-        ),
-    ),
+    vjp=(lambda g, y, x, *index, axis: apply(index_add, zeros(x.shape, dtype=g.dtype), g, *index, axis=axis),),
     samples=_gather_samples,
     errors=_out_of_range,
     doc="Elements of consecutive axes, from ``axis`` on, chosen by integer arrays of one shape.",
@@ -167,7 +164,7 @@ def _write_spec(x: Any, v: Any, *index: Any, axis: int) -> Spec:
     return Spec(x.shape, x.dtype)
 
 
-index_add = Op(
+index_add: Op = Op(
     "index_add",
     _index_add_kernel,
     _write_spec,
@@ -185,7 +182,7 @@ index_add = Op(
     errors=_write_out_of_range,
     doc="x with v added at the positions that integer arrays name; repeated positions add up.",
 )
-index_set = Op(
+index_set: Op = Op(
     "index_set",
     _index_set_kernel,
     _write_spec,
@@ -196,9 +193,7 @@ index_set = Op(
     onnx="ScatterND",
     order=44,
     vjp=(
-        lambda g, y, x, v, *index, axis: apply(
-            index_set, g, zeros(v.shape, dtype=g.dtype), *index, axis=axis
-        ),
+        lambda g, y, x, v, *index, axis: apply(index_set, g, zeros(v.shape, dtype=g.dtype), *index, axis=axis),
         lambda g, y, x, v, *index, axis: apply(gather, g, *index, axis=axis),
     ),
     samples=_write_samples,
@@ -311,18 +306,16 @@ class _Selection:
         self.shape: list[Size] = []  # after the regular part: integers dropped, None inserted
         self.arrays: list[tuple[int, Any]] = []  # (axis of ``shape``, integer array)
         axis = 0
+        start: Size
+        size: Size
         for e in entries:
             if e is None:
                 self.shape.append(1)
                 continue
             n = x.shape[axis]
-            if isinstance(e, Handle) and e.ndim == 0 and type(e).__name__ != "Symbol" and not self._traced(e):
-                e = int(e.item())  # an eager 0-d array is a number
             if isinstance(e, Handle):
                 if e.dtype not in dtypes.INTEGERS:
-                    raise DTypeError(
-                        f"an index must be of integers, not {e.dtype.name}", op="getitem", operands=(x, e)
-                    )
+                    raise DTypeError(f"an index must be of integers, not {e.dtype.name}", op="getitem", operands=(x, e))
                 self.arrays.append((len(self.shape), e))
                 start, size, step = 0, n, 1
                 self.shape.append(n)
@@ -342,25 +335,21 @@ class _Selection:
             for s, a, n, m in zip(self.steps, self.starts, self.sizes, x.shape, strict=True)
         )
 
-    @staticmethod
-    def _traced(e: Any) -> bool:
-        return not hasattr(e, "item")
-
 
 def _place(i: Any, n: Size, axis: int, x: Any) -> Size:
     if isinstance(i, Dim):
         return i
-    i = int(i)
+    place = int(i)
     if isinstance(n, Dim):
-        return i if i >= 0 else n + i
-    if not -n <= i < n:
+        return place if place >= 0 else n + place  # checked when the call brings the size
+    if not -n <= place < n:
         raise IndexRangeError(
-            f"index {i} is out of range for axis {axis} of size {n}",
+            f"index {place} is out of range for axis {axis} of size {n}",
             op="getitem",
             operands=(x,),
             fix=f"use an index from {-n} to {n - 1}" if n else "the axis is empty",
         )
-    return i % n
+    return place % n
 
 
 def _range(s: slice, n: Size, x: Any) -> tuple[Size, Size, int]:
@@ -405,9 +394,7 @@ def getitem(x: Any, index: Any) -> Any:
     chosen = _Selection(x, index)
     y = x
     if not chosen.whole:
-        y = apply(
-            slice_, y, starts=tuple(chosen.starts), sizes=tuple(chosen.sizes), steps=tuple(chosen.steps)
-        )
+        y = apply(slice_, y, starts=tuple(chosen.starts), sizes=tuple(chosen.sizes), steps=tuple(chosen.steps))
     if len(chosen.shape) != y.ndim or not all(same(a, b) for a, b in zip(chosen.shape, y.shape, strict=True)):
         y = reshape(y, tuple(chosen.shape))
     if not chosen.arrays:
@@ -445,9 +432,7 @@ def setitem(x: Any, index: Any, value: Any) -> Any:
     order = [*axes, *rest] if not adjacent else list(range(len(chosen.shape)))
     inner = x
     if not chosen.whole:
-        inner = apply(
-            slice_, x, starts=tuple(chosen.starts), sizes=tuple(chosen.sizes), steps=tuple(chosen.steps)
-        )
+        inner = apply(slice_, x, starts=tuple(chosen.starts), sizes=tuple(chosen.sizes), steps=tuple(chosen.steps))
     inner = permute_dims(reshape(inner, tuple(chosen.shape)), tuple(order))
     first = 0 if not adjacent else axes[0]
     target = (*inner.shape[:first], *arrays[0].shape, *inner.shape[first + len(axes) :])

@@ -12,7 +12,8 @@ from engine.lowering import Product
 from engine.op import Op, Sample, apply, as_handle, composite, publish
 from engine.ops.arithmetic import add
 from engine.ops.shape import expand_dims, matrix_transpose, reshape, squeeze
-from engine.spec import DType, Incompatible, Spec, agree, broadcast, product
+from engine.sizes import agree, product
+from engine.spec import DType, Incompatible, Spec, broadcast
 
 
 def _spec(a: Any, b: Any) -> Spec:
@@ -45,7 +46,7 @@ def _errors(rng: np.random.Generator, dtype: DType) -> list[Sample]:
     ]
 
 
-_matmul = Op(
+_matmul: Op = Op(
     "matmul",
     np.matmul,
     _spec,

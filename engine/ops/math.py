@@ -80,16 +80,32 @@ rsqrt = _smooth(
 )
 exp = _smooth(np.exp, "exp({0})", lambda g, y, x: g * y, keeps="y", onnx="Exp", doc="e to the power x (Array API).")
 expm1 = _smooth(
-    np.expm1, "expm1({0})", lambda g, y, x: g * (y + 1), keeps="y", order=49, doc="exp(x) - 1 without cancellation near 0 (Array API)."
+    np.expm1,
+    "expm1({0})",
+    lambda g, y, x: g * (y + 1),
+    keeps="y",
+    order=49,
+    doc="exp(x) - 1 without cancellation near 0 (Array API).",
 )
 log = _smooth(
-    np.log, "log({0})", lambda g, y, x: g / x, domain=(0.2, 4), order=51, onnx="Log", doc="Natural logarithm; -inf at 0, NaN below (Array API)."
+    np.log,
+    "log({0})",
+    lambda g, y, x: g / x,
+    domain=(0.2, 4),
+    order=51,
+    onnx="Log",
+    doc="Natural logarithm; -inf at 0, NaN below (Array API).",
 )
 log1p = _smooth(
-    np.log1p, "log1p({0})", lambda g, y, x: g / (x + 1), domain=(-0.7, 3), order=49, doc="log(1 + x) without cancellation near 0 (Array API)."
+    np.log1p,
+    "log1p({0})",
+    lambda g, y, x: g / (x + 1),
+    domain=(-0.7, 3),
+    order=49,
+    doc="log(1 + x) without cancellation near 0 (Array API).",
 )
 sin = _smooth(np.sin, "sin({0})", lambda g, y, x: g * cos(x), onnx="Sin", doc="Sine of x radians (Array API).")
-cos = _smooth(np.cos, "cos({0})", lambda g, y, x: -g * sin(x), onnx="Cos", doc="Cosine of x radians (Array API).")
+cos: Op = _smooth(np.cos, "cos({0})", lambda g, y, x: -g * sin(x), onnx="Cos", doc="Cosine of x radians (Array API).")
 tanh = _smooth(
     np.tanh, "tanh({0})", lambda g, y, x: g * (1 - y * y), keeps="y", onnx="Tanh", doc="Hyperbolic tangent (Array API)."
 )

@@ -10,9 +10,9 @@ import numpy as np
 from engine import dtypes
 from engine.errors import ArgumentError, DTypeError, IndexRangeError, ShapeError
 from engine.op import Sample, apply, as_handle, composite, elementwise, normal_axes, normal_axis
-from engine.ops.arithmetic import divide, maximum, multiply, subtract
 from engine.ops.arithmetic import abs as abs_
-from engine.ops.compare import greater, less, not_equal, where
+from engine.ops.arithmetic import divide, maximum, multiply, subtract
+from engine.ops.compare import greater, not_equal, where
 from engine.ops.dtype import astype, stop_gradient
 from engine.ops.index import pick, take
 from engine.ops.math import erf, exp, expm1, log, log1p, rsqrt, sigmoid, tanh
@@ -20,7 +20,8 @@ from engine.ops.random import Generator, bernoulli
 from engine.ops.reduce import max as max_
 from engine.ops.reduce import mean, sum
 from engine.ops.shape import reshape
-from engine.spec import DType, agree, same_shape
+from engine.sizes import agree, same_shape
+from engine.spec import DType
 
 
 def _points(rng: np.random.Generator, dtype: DType) -> list[Sample]:
@@ -148,7 +149,9 @@ def layer_norm(x: Any, normalized_shape: Any, weight: Any = None, bias: Any = No
 
 
 @composite(
-    samples=lambda rng, dtype: [Sample((s.args[0], p, training)) for s in _points(rng, dtype)[:1] for p, training in _DROPS]
+    samples=lambda rng, dtype: [
+        Sample((s.args[0], p, training)) for s in _points(rng, dtype)[:1] for p, training in _DROPS
+    ]
 )
 def dropout(x: Any, p: float = 0.5, training: bool = True, *, generator: Generator | None = None) -> Any:
     """Each element zeroed with probability ``p`` and the rest scaled by 1/(1-p), while ``training`` (Srivastava et al. 2014)."""
@@ -275,13 +278,13 @@ def cross_entropy(
     return nll_loss(logp, target, weight, ignore_index, reduction, label_smoothing)
 
 
-def _soft_entropy(
-    input: Any, target: Any, logp: Any, axis: int, weight: Any, reduction: str, smoothing: float
-) -> Any:
+def _soft_entropy(input: Any, target: Any, logp: Any, axis: int, weight: Any, reduction: str, smoothing: float) -> Any:
     if not same_shape(target.shape, input.shape) and not all(
         agree(n, m) for n, m in zip(target.shape, input.shape, strict=False)
     ):
-        raise ShapeError("probabilities must have the shape of the scores", op="cross_entropy", operands=(input, target))
+        raise ShapeError(
+            "probabilities must have the shape of the scores", op="cross_entropy", operands=(input, target)
+        )
     if smoothing:
         target = target * (1 - smoothing) + smoothing / int(input.shape[axis])
     if weight is not None:
@@ -318,12 +321,13 @@ def nll_loss(
         scale = scale * take(as_handle(weight), safe, axis=0)
     loss = -(picked * scale)
     if label_smoothing:
-        spread = input if weight is None else input * reshape(
-            as_handle(weight), tuple(-1 if i == axis else 1 for i in range(input.ndim))
+        spread = (
+            input
+            if weight is None
+            else input * reshape(as_handle(weight), tuple(-1 if i == axis else 1 for i in range(input.ndim)))
         )
         smooth = -sum(spread, axis=axis) * astype(counted, input.dtype) / int(input.shape[axis])
         loss = loss * (1 - label_smoothing) + smooth * label_smoothing
     if reduction == "mean":
         return divide(sum(loss), sum(scale))
     return _reduced(loss, reduction, "nll_loss")
-

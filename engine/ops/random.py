@@ -19,7 +19,8 @@ from engine.ops.compare import less
 from engine.ops.create import number
 from engine.ops.dtype import astype
 from engine.ops.math import cos, log, sqrt
-from engine.spec import DType, Shape, Size, Spec, product
+from engine.sizes import Shape, Size, product
+from engine.spec import DType, Spec
 from engine.state import State
 
 
@@ -37,8 +38,9 @@ def _bits_text(specs: Sequence[Spec], out: Spec, attrs: dict[str, Any]) -> tuple
         word = f"c{w // per_word}"
         value = word if per_word == 1 else f"uint32(({word} >> uint64({32 * (w % 2)})) & uint64(4294967295))"
         stores.append(f"        if first + {w} < n:\n            o[first + {w}] = {value}")
-    text = """def kernel(a0, a1, o, n):
-    for block in range((n + %d) // %d):
+    words = 4 * per_word
+    text = f"""def kernel(a0, a1, o, n):
+    for block in range((n + {words - 1}) // {words}):
         c0 = a1[0] + uint64(block) + uint64(1)
         c1 = uint64(0)
         c2 = uint64(0)
@@ -56,10 +58,10 @@ def _bits_text(specs: Sequence[Spec], out: Spec, attrs: dict[str, Any]) -> tuple
             c3 = l0
             k0 = k0 + uint64(0x9E3779B97F4A7C15)
             k1 = k1 + uint64(0xBB67AE8584CAA73B)
-        first = block * %d
-%s
+        first = block * {words}
+{chr(10).join(stores)}
     return 0
-""" % (4 * per_word - 1, 4 * per_word, 4 * per_word, "\n".join(stores))
+"""
     return text, [product(out.shape)]
 
 
@@ -155,9 +157,7 @@ def normal(
     return add(multiply(drawn, std), mean)
 
 
-def bernoulli(
-    p: Any = 0.5, shape: Any = None, *, dtype: Any = None, generator: Generator | None = None
-) -> Any:
+def bernoulli(p: Any = 0.5, shape: Any = None, *, dtype: Any = None, generator: Generator | None = None) -> Any:
     """True (or 1 in ``dtype``) with probability ``p``, a number or an array; ``shape`` defaults to that of p."""
     if shape is None:
         shape = p.shape if hasattr(p, "shape") else ()

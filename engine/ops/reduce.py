@@ -18,12 +18,13 @@ from engine.ops.create import number
 from engine.ops.dtype import astype, stop_gradient
 from engine.ops.math import exp, log, sqrt
 from engine.ops.shape import broadcast_to, flip, reshape
-from engine.spec import DType, Shape, Size, Spec, product, same
+from engine.sizes import Shape, Size, product, same
+from engine.spec import DType, Spec
 
 
 def _samples(rng: np.random.Generator, dtype: DType) -> list[Sample]:
-    x = rng.uniform(0.3, 3, (2, 3, 4))
-    x = (x > 1.5) if dtype.kind == "b" else x.astype(dtype)
+    drawn = rng.uniform(0.3, 3, (2, 3, 4))
+    x = (drawn > 1.5) if dtype.kind == "b" else drawn.astype(dtype)
     empty = np.zeros((2, 0), dtype)
     return [
         Sample((x,)),
@@ -110,7 +111,12 @@ _any = _fold(
     "any", np.logical_or.reduce, Fold("False", "{acc} | {x}"), accepts=dtypes.BOOL, keeps="", doc="Whether any is true."
 )
 _all = _fold(
-    "all", np.logical_and.reduce, Fold("True", "{acc} & {x}"), accepts=dtypes.BOOL, keeps="", doc="Whether all are true."
+    "all",
+    np.logical_and.reduce,
+    Fold("True", "{acc} & {x}"),
+    accepts=dtypes.BOOL,
+    keeps="",
+    doc="Whether all are true.",
 )
 
 
@@ -208,9 +214,7 @@ def _position(name: str, kernel: Any, sign: str, onnx: str) -> Op:
         name,
         lambda x, axis: kernel(x, axis=axis, keepdims=True),
         infer,
-        lower=Loop(
-            lambda specs, out, attrs: (_position_text(sign), list(_around(specs[0].shape, attrs["axis"])))
-        ),
+        lower=Loop(lambda specs, out, attrs: (_position_text(sign), list(_around(specs[0].shape, attrs["axis"])))),
         accepts=dtypes.NUMERIC,
         keeps="",
         onnx=onnx,
@@ -265,7 +269,7 @@ _RUNNING_SUM = """def kernel(a0, o, outer, n, inner):
     return 0
 """
 
-_cumulative_sum = Op(
+_cumulative_sum: Op = Op(
     "cumulative_sum",
     lambda x, axis: np.cumsum(x, axis=axis, dtype=x.dtype),
     lambda x, axis: Spec(x.shape, x.dtype),

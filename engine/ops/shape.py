@@ -9,7 +9,7 @@ import numpy as np
 
 from engine import dtypes
 from engine import op as _op
-from engine.errors import ArgumentError, DTypeError, ShapeError
+from engine.errors import ArgumentError, DTypeError, ShapeError, Trap
 from engine.lowering import Assemble, Layout, View, contiguous
 from engine.op import (
     Op,
@@ -24,7 +24,8 @@ from engine.op import (
     publish,
 )
 from engine.ops.dtype import astype
-from engine.spec import Dim, DType, Shape, Size, Spec, agree, broadcast, divide_exactly, larger, product, same, same_shape
+from engine.sizes import Dim, Shape, Size, agree, divide_exactly, larger, product, same, same_shape
+from engine.spec import DType, Spec, broadcast
 
 EVERY = dtypes.EVERY
 _MOVES: dict[str, Any] = {"accepts": EVERY, "casts": None, "keeps": ""}
@@ -41,7 +42,10 @@ def _calls(*calls: tuple[Any, ...]) -> Any:
 
     def samples(rng: np.random.Generator, dtype: DType) -> list[Sample]:
         return [
-            Sample((_array(rng, dtype, *shape), *[r for r in rest if not isinstance(r, dict)]), dict(*[r for r in rest if isinstance(r, dict)]))
+            Sample(
+                (_array(rng, dtype, *shape), *[r for r in rest if not isinstance(r, dict)]),
+                dict(*[r for r in rest if isinstance(r, dict)]),
+            )
             for shape, *rest in calls
         ]
 
@@ -85,7 +89,7 @@ def _reshape_layout(layout: Layout, old: Shape, new: Shape, attrs: dict[str, Any
     return Layout(layout.offset, tuple(strides))
 
 
-_reshape = Op(
+_reshape: Op = Op(
     "reshape",
     lambda x, shape: np.reshape(x, shape),
     lambda x, shape: Spec(shape, x.dtype),
@@ -174,7 +178,7 @@ def flatten(x: Any, start_axis: int = 0, end_axis: int = -1) -> Any:
 
 # ---------------------------------------------------------------------------------------- permutation
 
-_permute = Op(
+_permute: Op = Op(
     "permute_dims",
     lambda x, axes: np.transpose(x, axes),
     lambda x, axes: Spec(tuple(x.shape[a] for a in axes), x.dtype),
@@ -305,6 +309,19 @@ _PARTS: list[dict[str, Any]] = [
 ]
 
 
+def _slice_kernel(x: Any, starts: Any, sizes: Any, steps: Any) -> Any:
+    check_slice(x.shape, starts, sizes, steps)
+    return x[_slices(starts, sizes, steps)]
+
+
+def check_slice(shape: Any, starts: Any, sizes: Any, steps: Any) -> None:
+    """Raise Trap where a regular part reaches outside its array, which a named size may make it do."""
+    for n, start, size, step in zip(shape, starts, sizes, steps, strict=True):
+        last = start + (size - 1) * step
+        if size and not (0 <= start < n and 0 <= last < n):
+            raise Trap(2, f": {start if not 0 <= start < n else last}, where the axis has size {n}")
+
+
 def _slice_layout(layout: Layout, attrs: dict[str, Any]) -> Layout:
     offset = layout.offset
     for start, stride in zip(attrs["starts"], layout.strides, strict=True):
@@ -313,6 +330,7 @@ def _slice_layout(layout: Layout, attrs: dict[str, Any]) -> Layout:
 
 
 def _set_kernel(x: Any, v: Any, starts: Any, sizes: Any, steps: Any) -> Any:
+    check_slice(x.shape, starts, sizes, steps)
     out = np.array(x, order="C")
     out[_slices(starts, sizes, steps)] = v
     return out
@@ -320,7 +338,7 @@ def _set_kernel(x: Any, v: Any, starts: Any, sizes: Any, steps: Any) -> Any:
 
 slice_ = Op(
     "slice",
-    lambda x, starts, sizes, steps: x[_slices(starts, sizes, steps)],
+    _slice_kernel,
     lambda x, starts, sizes, steps: Spec(sizes, x.dtype),
     lower=View(lambda layout, old, new, attrs: _slice_layout(layout, attrs)),
     onnx="Slice",
@@ -335,7 +353,7 @@ slice_ = Op(
     doc="A regular part of each axis: start, size and step (negative steps walk backwards).",
     **_MOVES,
 )
-slice_set = Op(
+slice_set: Op = Op(
     "slice_set",
     _set_kernel,
     lambda x, v, starts, sizes, steps: Spec(x.shape, x.dtype),
@@ -488,9 +506,12 @@ def promoted(handles: list[Any], op: str) -> list[Any]:
     return [astype(h, target) for h in handles]
 
 
-@composite(accepts=EVERY, samples=lambda rng, dtype: [
+@composite(
+    accepts=EVERY,
+    samples=lambda rng, dtype: [
         Sample(([_array(rng, dtype, 2, 3) for _ in range(3)],), {"axis": axis}) for axis in (0, 1, -1)
-    ])
+    ],
+)
 def stack(arrays: Any, /, *, axis: int = 0) -> Any:
     """Arrays of one shape joined along a new axis (Array API)."""
     handles = [as_handle(a) for a in arrays]
@@ -542,9 +563,7 @@ def repeat(x: Any, repeats: int, /, *, axis: int | None = None) -> Any:
     if not isinstance(repeats, int) or repeats < 0:
         raise ArgumentError(f"repeats must be a non-negative int, not {repeats!r}", op="repeat", operands=(x,))
     place = normal_axis(axis, x.ndim, "repeat", x)
-    wide = broadcast_to(
-        expand_dims(x, axis=place + 1), (*x.shape[: place + 1], repeats, *x.shape[place + 1 :])
-    )
+    wide = broadcast_to(expand_dims(x, axis=place + 1), (*x.shape[: place + 1], repeats, *x.shape[place + 1 :]))
     return reshape(wide, (*x.shape[:place], x.shape[place] * repeats, *x.shape[place + 1 :]))
 
 

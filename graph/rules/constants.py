@@ -9,7 +9,7 @@ import numpy as np
 
 from engine.op import OPS, Trait, apply
 from engine.record import Record
-from engine.spec import product, same
+from engine.sizes import product, same
 from graph.fold import constant, folded
 from graph.graph import needed
 from graph.pattern import FULL, Const, computed

@@ -6,7 +6,7 @@ from typing import Any
 
 from engine.op import OPS, apply
 from engine.record import Record
-from engine.spec import product, same
+from engine.sizes import product, same
 from graph.pattern import Attr, computed, ops
 from graph.rulebook import Rulebook, handles
 

@@ -7,7 +7,7 @@ from typing import Any
 from engine import dispatch, dtypes
 from engine.op import OPS, apply
 from engine.record import Record
-from engine.spec import same_shape
+from engine.sizes import same_shape
 from graph.pattern import FULL, ops
 from graph.rulebook import Rulebook, handles
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from engine.record import Record
-from engine.spec import Dim
+from engine.sizes import Dim
 from graph.graph import needed
 from graph.pattern import OPS, Attr, ops
 from graph.rulebook import Rulebook

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from engine.record import Record
-from engine.spec import same
+from engine.sizes import same
 from graph.pattern import FULL, Const, computed, ops
 from graph.rulebook import Rulebook
 

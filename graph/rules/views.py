@@ -6,7 +6,8 @@ from typing import Any
 
 from engine.op import OPS, Trait, apply
 from engine.record import Record
-from engine.spec import broadcast, same, same_shape
+from engine.sizes import same, same_shape
+from engine.spec import broadcast
 from graph.pattern import Attr, computed, ops
 from graph.rulebook import Rulebook, handles
 

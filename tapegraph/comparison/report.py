@@ -20,7 +20,7 @@ KEEP = 9  # lines of a message
 def as_text(found: Comparison, width: int = 100) -> str:
     """The report without colours."""
     out = io.StringIO()
-    Console(file=out, width=width, color_system=None).print(report(found))
+    Console(file=out, width=width, color_system=None, force_jupyter=False).print(report(found))
     return out.getvalue().rstrip()
 
 

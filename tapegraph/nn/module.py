@@ -9,7 +9,7 @@ import numpy as np
 
 from engine import dispatch
 from engine.errors import ArgumentError
-from engine.spec import show_shape
+from engine.sizes import show_shape
 from engine.state import Parameter, State
 
 

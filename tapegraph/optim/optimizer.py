@@ -10,7 +10,8 @@ import numpy as np
 from engine import dispatch
 from engine.errors import ArgumentError, UnsupportedError
 from engine.ops.dtype import astype
-from engine.spec import DType, show_shape
+from engine.sizes import show_shape
+from engine.spec import DType
 from engine.state import Parameter, State
 
 

@@ -7,6 +7,7 @@ Run ``python -m tests.benchmarks.step [--batch 32] [--optimizer sgd|adamw] [--th
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import statistics
 import time
@@ -20,7 +21,7 @@ def tapegraph_step(batch: tuple, optimizer: str, mode: str) -> Callable[[], floa
     from tapegraph import nn, optim
 
     tg.manual_seed(0)
-    layers = [m for i, o in zip(LAYERS, LAYERS[1:]) for m in (nn.Linear(i, o), nn.ReLU())][:-1]
+    layers = [m for i, o in itertools.pairwise(LAYERS) for m in (nn.Linear(i, o), nn.ReLU())][:-1]
     model = nn.Sequential(*layers)
     opt = (
         optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
@@ -52,7 +53,7 @@ def torch_step(batch: tuple, optimizer: str, threads: int) -> Callable[[], float
         return None
     torch.set_num_threads(threads)
     torch.manual_seed(0)
-    layers = [m for i, o in zip(LAYERS, LAYERS[1:]) for m in (torch.nn.Linear(i, o), torch.nn.ReLU())][:-1]
+    layers = [m for i, o in itertools.pairwise(LAYERS) for m in (torch.nn.Linear(i, o), torch.nn.ReLU())][:-1]
     model = torch.nn.Sequential(*layers)
     opt = (
         torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)

@@ -39,9 +39,7 @@ def test_every_size_flag_and_beta(dtype):
 
     for m, n, k, ta, tb, beta in itertools.product(SIZES, SIZES, SIZES, (0, 1), (0, 1), (0.0, 0.5)):
         result, expected = product(native, dtype, m, n, k, ta, tb, beta)
-        np.testing.assert_allclose(
-            result, expected, rtol=0, atol=1e-4, err_msg=f"{m} {n} {k} {ta} {tb} {beta}"
-        )
+        np.testing.assert_allclose(result, expected, rtol=0, atol=1e-4, err_msg=f"{m} {n} {k} {ta} {tb} {beta}")
 
 
 @pytest.mark.parametrize("dtype", ("float32", "float64"))

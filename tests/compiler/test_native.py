@@ -162,9 +162,7 @@ def test_half_precision_round_trip_and_rounding():
     finite = np.unique(halves[np.isfinite(halves)]).astype("f8")
     ties = (finite[1:] + finite[:-1]) / 2
     near = np.concatenate([ties, np.nextafter(ties, np.inf), np.nextafter(ties, -np.inf)])
-    wide = np.concatenate(
-        [near, rng.standard_normal(1000) * 1e4, [np.nan, np.inf, 65519.99, 65520, 1e-8, -1e300]]
-    )
+    wide = np.concatenate([near, rng.standard_normal(1000) * 1e4, [np.nan, np.inf, 65519.99, 65520, 1e-8, -1e300]])
     for dtype in FLOATS:
         made = kernel(f"a:{dtype}* o:float16* n:int", "o[i] = float_to_half(a[i])")
         with np.errstate(over="ignore"):
@@ -204,9 +202,7 @@ def test_casts_follow_astype(source):
 @pytest.mark.parametrize("dtype", (*FLOATS, *SIGNED, *UNSIGNED))
 def test_absolute_value(dtype):
     a = specials(dtype)
-    native, python = both(
-        kernel(f"a:{dtype}* o:{dtype}* n:int", "o[i] = abs(a[i])"), a, np.zeros_like(a), a.size
-    )
+    native, python = both(kernel(f"a:{dtype}* o:{dtype}* n:int", "o[i] = abs(a[i])"), a, np.zeros_like(a), a.size)
     np.testing.assert_array_equal(native[1], np.abs(a))
     np.testing.assert_array_equal(python[1], np.abs(a))
 
@@ -221,13 +217,9 @@ def test_bits_and_wide_products():
         np.zeros(5, np.uint64),
         5,
     )
-    assert (
-        native[2].tolist() == python[2].tolist() == [int(x) * int(y) >> 64 for x, y in zip(a, b, strict=True)]
-    )
+    assert native[2].tolist() == python[2].tolist() == [int(x) * int(y) >> 64 for x, y in zip(a, b, strict=True)]
     x = specials("float32")
-    made = kernel(
-        "x:float32* o:int32* y:float32* n:int", "o[i] = float32_bits(x[i])", "y[i] = bits_float32(o[i])"
-    )
+    made = kernel("x:float32* o:int32* y:float32* n:int", "o[i] = float32_bits(x[i])", "y[i] = bits_float32(o[i])")
     native, _ = both(made, x, np.zeros(x.size, "i4"), np.zeros_like(x), x.size)
     np.testing.assert_array_equal(native[1], x.view("i4"))
     np.testing.assert_array_equal(native[2].view("i4"), x.view("i4"))
@@ -246,9 +238,7 @@ def test_fma_rounds_once_and_where_selects():
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
-@pytest.mark.parametrize(
-    "word, start", [("radd", "0.0"), ("rmul", "1.0"), ("maximum", "a[0]"), ("minimum", "a[0]")]
-)
+@pytest.mark.parametrize("word, start", [("radd", "0.0"), ("rmul", "1.0"), ("maximum", "a[0]"), ("minimum", "a[0]")])
 def test_reductions_vectorise_and_are_right(dtype, word, start):
     from compiler.toolchain import llvm_text
 
@@ -370,9 +360,7 @@ def test_what_cannot_be_native_is_refused_with_its_text():
     for wrong in ("fma(i, i, i)", "max(o[i], 1.0)", "o[i] ** 2", "unknown.word(i)"):
         with pytest.raises(KernelError, match="def kernel"):
             loader.load([kernel("o:float64* n:int", f"o[i] = {wrong}")])
-    raising = Kernel(
-        "def kernel(n):\n    if n > 3:\n        raise ValueError('no')\n    return 0\n", params("n:int")
-    )
+    raising = Kernel("def kernel(n):\n    if n > 3:\n        raise ValueError('no')\n    return 0\n", params("n:int"))
     with pytest.raises(KernelError):
         loader.load([raising])
     with pytest.raises(ValueError, match="no 'int'"):
@@ -399,8 +387,7 @@ def test_a_kernel_depends_on_no_kernel_compiled_before():
     """numba remembers operators for the life of a process; here each is met for the first time, in place first."""
     operators = "+= -= *= <<= >>= &= |= ^= %= //="
     lines = "".join(
-        f"    k = 1003\n    k {operator} n\n    x = x {operator[:-1]} n + k\n"
-        for operator in operators.split()
+        f"    k = 1003\n    k {operator} n\n    x = x {operator[:-1]} n + k\n" for operator in operators.split()
     )
     text = f"def kernel(o, r, n):\n    x = 9\n    k = 3\n{lines}    o[0] = x + k\n    r[0] = -r[0] / n\n    return 0\n"
     program = f"""
@@ -413,9 +400,7 @@ assert call(kernel, *first, 3) == kernel.run_python(*second, 3) == 0
 assert first == second, (first, second)
 """
     environment = {**os.environ, "TAPEGRAPH_CACHE_DIR": os.devnull}
-    subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", program], check=True, cwd=ROOT, timeout=60, env=environment
-    )
+    subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True, cwd=ROOT, timeout=60, env=environment)
 
 
 def test_division_never_raises():

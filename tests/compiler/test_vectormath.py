@@ -24,9 +24,7 @@ BINARY = ("pow", "atan2")
 UNARY = tuple(name for name in NATIVE if name not in BINARY)
 EACH = pytest.mark.parametrize(("name", "dtype"), [(name, dtype) for name in NATIVE for dtype in DTYPES])
 EACH_UNARY = pytest.mark.parametrize(("name", "dtype"), [(name, dtype) for name in UNARY for dtype in DTYPES])
-LONG = pytest.mark.skipif(
-    np.finfo(np.longdouble).nmant < 63, reason="float64 is measured against 80-bit floats"
-)
+LONG = pytest.mark.skipif(np.finfo(np.longdouble).nmant < 63, reason="float64 is measured against 80-bit floats")
 
 # Largest error in ulp for float32 and float64: the worst ever found, and about a tenth more.
 BOUNDS = {
@@ -148,9 +146,7 @@ def dense(name: str, dtype: str, count: int) -> np.ndarray:
     ends |= {"log1p": (-1.0, 3.0), "sin": (-50, 50), "cos": (-50, 50), "tan": (-50, 50), "asinh": (-9, 9)}
     ends |= {"tanh": (-20.0, 20.0), "atan": (-9.0, 9.0)}
     low, high = ends.get(name, (-wide, wide))
-    return np.concatenate(
-        [rng.uniform(low, high, count), rng.uniform(max(low, -2), min(high, 2), count)]
-    ).astype(dtype)
+    return np.concatenate([rng.uniform(low, high, count), rng.uniform(max(low, -2), min(high, 2), count)]).astype(dtype)
 
 
 def pairs(name: str, dtype: str, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -167,9 +163,7 @@ def pairs(name: str, dtype: str, count: int) -> tuple[np.ndarray, np.ndarray]:
     with np.errstate(all="ignore"):
         fitted = (rng.uniform(-largest, largest, count) / np.log2(np.abs(x).astype(np.float64))).astype(dtype)
         close = rng.uniform(0.7, 1.4, count).astype(dtype)
-        fitted_close = (rng.uniform(-largest, largest, count) / np.log2(close.astype(np.float64))).astype(
-            dtype
-        )
+        fitted_close = (rng.uniform(-largest, largest, count) / np.log2(close.astype(np.float64))).astype(dtype)
     whole = rng.integers(-40, 40, count).astype(dtype)
     return np.concatenate([x, np.abs(x), close, x]), np.concatenate([y, fitted, fitted_close, whole])
 
@@ -255,9 +249,7 @@ def sweep(name: str, first: int, step: int, count: int) -> float:
     }
     exec(text, namespace)
     signature = types.int64(types.int64, types.int64, types.int64)
-    return float(
-        np.int64(numba.njit(signature, nogil=True)(namespace["loop"])(first, step, count)).view(np.float64)
-    )
+    return float(np.int64(numba.njit(signature, nogil=True)(namespace["loop"])(first, step, count)).view(np.float64))
 
 
 @pytest.mark.slow
@@ -299,9 +291,7 @@ def test_special_values_are_those_of_numpy(name, dtype):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", BINARY)
 def test_special_pairs_are_those_of_numpy(name, dtype):
-    x, y = (
-        np.array(column, dtype) for column in zip(*itertools.product(specials(dtype), repeat=2), strict=True)
-    )
+    x, y = (np.array(column, dtype) for column in zip(*itertools.product(specials(dtype), repeat=2), strict=True))
     wide = reference(name, x.astype(np.longdouble), y.astype(np.longdouble))
     with np.errstate(all="ignore"):
         expected = wide.astype(dtype)
@@ -349,8 +339,7 @@ def test_a_loop_vectorises_and_calls_nothing(name, dtype):
 def test_fast_math_of_the_kernel_does_not_reach_inside(name):
     x, y = specials("float64"), specials("float64")[::-1]
     exact, fast = (
-        run(compiled(name, "float64", fast), x, y)
-        for fast in (frozenset(), frozenset({"reassoc", "contract", "nsz"}))
+        run(compiled(name, "float64", fast), x, y) for fast in (frozenset(), frozenset({"reassoc", "contract", "nsz"}))
     )
     np.testing.assert_array_equal(exact, fast)
 

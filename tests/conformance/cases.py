@@ -133,10 +133,13 @@ def _special(dtype: DType) -> Any:
         return np.array([False, True])
     if dtype.kind in "iu":
         limits = np.iinfo(dtype)
-        return np.array(sorted({limits.min, limits.max, 0, 1, 2, 7, *([-1, -2, -7] if dtype.kind == "i" else [])}), dtype)
+        return np.array(
+            sorted({limits.min, limits.max, 0, 1, 2, 7, *([-1, -2, -7] if dtype.kind == "i" else [])}), dtype
+        )
     limits = np.finfo(dtype)
     tiny, small, large = limits.smallest_subnormal, limits.smallest_normal, limits.max
-    positive = [0.0, tiny, small, 0.1, 0.5, 1.0, 1.5, 2.5, 30.0, 88.8, 1e4, large, np.inf]
+    # Not 0.5: as a scalar exponent NumPy takes it for sqrt, which differs from its own array power at -0 and -inf.
+    positive = [0.0, tiny, small, 0.1, 0.25, 1.0, 1.5, 2.5, 30.0, 88.8, 1e4, large, np.inf]
     return np.array([*positive, *(-v for v in positive), np.nan], dtype)
 
 

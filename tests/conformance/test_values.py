@@ -27,7 +27,9 @@ def assert_equal(found: Any, wanted: Any, label: str) -> None:
     np.testing.assert_array_equal(found, wanted, err_msg=label)
     if wanted.dtype.kind == "f":
         zero = wanted == 0
-        np.testing.assert_array_equal(np.signbit(found[zero]), np.signbit(wanted[zero]), err_msg=f"{label}: sign of zero")
+        np.testing.assert_array_equal(
+            np.signbit(found[zero]), np.signbit(wanted[zero]), err_msg=f"{label}: sign of zero"
+        )
 
 
 def assert_close(entry: Entry, found: Any, wanted: Any, label: str) -> None:

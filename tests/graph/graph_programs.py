@@ -6,7 +6,7 @@ import numpy as np
 
 import tapegraph as tg
 from engine import dispatch
-from engine.spec import Dim
+from engine.sizes import Dim
 from graph.builder import Builder, Trace
 
 

@@ -11,7 +11,7 @@ from graph_programs import PROGRAM_INPUTS, Network, batch, random_program, trace
 import tapegraph as tg
 from engine.errors import FeedError, IndexRangeError, InternalError, NonFiniteError
 from engine.record import Record
-from engine.spec import Dim
+from engine.sizes import Dim
 from graph.phases import PHASES, optimize
 from graph.reference import run, solve_sizes
 from graph.verify import verify

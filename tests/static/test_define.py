@@ -107,3 +107,35 @@ def test_sizes_as_numbers_in_the_program():
         expected = [a.mean(), a / n, a[1:].sum(0), np.arange(m), a.reshape(-1)]
         for got, want in zip(f(a), expected):
             np.testing.assert_allclose(got.numpy(), want)
+
+
+def test_an_index_outside_a_named_size_is_caught_when_the_size_is_known():
+    with tg.static() as g:
+        x = g.input("x", "n", "float64")
+        third, last = x[2], x[-1]
+    f = g.compile([third, last])
+    assert [r.item() for r in f(np.arange(4.0))] == [2.0, 3.0]
+    with pytest.raises(tg.errors.IndexRangeError, match="2, where the axis has size 2") as caught:
+        f(np.arange(2.0))
+    assert caught.value.place.expression == "x[2]"
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        slice(1, None),
+        slice(None, -1),
+        slice(2, 5),
+        slice(-3, None),
+        slice(None, None, 2),
+        slice(None, None, -1),
+        slice(1, -1, 2),
+    ],
+)
+def test_slices_of_a_named_size_follow_python(part):
+    with tg.static() as g:
+        y = g.input("x", "n", "float64")[part]
+    f = g.compile(y)
+    for n in range(7):
+        x = np.arange(float(n))
+        assert f(x).tolist() == x[part].tolist()

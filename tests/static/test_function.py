@@ -34,11 +34,9 @@ def batch(n, seed=0, dtype="float32"):
 
 
 def run(mode, sizes=(5, 5, 3), **options):
-    model, opt, step = training(**options)
+    model, _, step = training(**options)
     with tg.mode(mode):
-        losses = [
-            step(*batch(n, seed, options.get("dtype", "float32"))).item() for seed, n in enumerate(sizes)
-        ]
+        losses = [step(*batch(n, seed, options.get("dtype", "float32"))).item() for seed, n in enumerate(sizes)]
     return losses, [p.numpy() for p in model.parameters()], [p.grad.numpy() for p in model.parameters()], step
 
 
@@ -255,7 +253,7 @@ def test_a_symbol_does_not_leave_its_function():
         return x + 1
 
     f(tg.asarray([1.0]))
-    with pytest.raises(tg.errors.SymbolError, match="another graph|no value"):
+    with pytest.raises(tg.errors.SymbolError, match=r"another graph|no value"):
         tg.compile(lambda y: y + kept[0])(tg.asarray([1.0]))
     with pytest.raises(TypeError):
         kept[0] + tg.asarray([1.0])
@@ -325,7 +323,7 @@ def test_an_op_without_native_code_is_called_back_and_explain_says_so():
 
 
 def test_threads_share_one_function():
-    model, _, step = training(lr=0.0)
+    _, _, step = training(lr=0.0)
     x, y = batch(5)
     losses = []
 

@@ -11,7 +11,7 @@ from compiler.buffers import Buffer, Place
 from compiler.emit import Step
 from compiler.memory import arrange, lifetimes
 from compiler.plan import Callback, Plan, make_plan
-from engine.spec import evaluate, evaluated
+from engine.sizes import evaluate, evaluated
 from graph.graph import Graph
 from graph.reference import solve_sizes
 
@@ -49,7 +49,9 @@ def run(graph: Graph, arrays: Sequence[Array]) -> list[Array]:
         for step in plan.steps:
             if isinstance(step, Callback):
                 operands = [_array(p, memory, sizes) for p in step.operands]
-                _array(step.result, memory, sizes)[...] = step.record.op.kernel(*operands, **evaluated(step.record.attrs, sizes))
+                _array(step.result, memory, sizes)[...] = step.record.op.kernel(
+                    *operands, **evaluated(step.record.attrs, sizes)
+                )
             else:
                 status = step.kernel.function(*_arguments(step, memory, sizes))
                 assert status == 0, f"status {status} from\n{step.kernel.text}"
