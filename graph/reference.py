@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from engine.errors import FeedError, InternalError, NonFiniteError, Trap, trapped
+from engine.errors import FeedError, InternalError, Trap, trapped
+from engine.finite import check_birth
 from engine.record import Record
-from engine.sizes import Dim, Shape, evaluate, names_in
+from engine.sizes import Dim, Shape, evaluate, evaluated, names_in
 from engine.state import State
 from graph.graph import Graph
 
@@ -46,7 +47,7 @@ def run(graph: Graph, feeds: Mapping[str, Any], *, stop_at_nonfinite: bool = Fal
             if record not in values:
                 values[record] = compute(record, [values[a] for a in record.args], sizes)
                 if stop_at_nonfinite:
-                    _check_finite(record, values)
+                    check_birth(record.op, record.args, [values[a] for a in record.args], values[record], record.origin)
             for done in last.get(record, ()):
                 del values[done]
     return Result(
@@ -60,22 +61,13 @@ def run(graph: Graph, feeds: Mapping[str, Any], *, stop_at_nonfinite: bool = Fal
 
 def compute(record: Record, operands: list[Array], sizes: Mapping[str, int]) -> Array:
     """The value of one node from those of its operands; its dtype and shape are checked against the spec."""
-    attrs = {k: numbers(v, sizes) for k, v in record.attrs.items()}
+    attrs = {k: evaluated(v, sizes) for k, v in record.attrs.items()}
     try:
         value = np.asarray(record.op.kernel(*operands, **attrs))
     except Trap as trap:
         raise trapped(trap.status, record.op.name, operands, record.origin, trap.detail) from None
-    if value.dtype != record.dtype or value.shape != numbers(record.shape, sizes):
+    if value.dtype != record.dtype or value.shape != evaluated(record.shape, sizes):
         raise InternalError(f"node {record} was computed as {value.dtype}{list(value.shape)}", origin=record.origin)
-    return value
-
-
-def numbers(value: Any, sizes: Mapping[str, int]) -> Any:
-    """An attribute with named sizes replaced by numbers, in nested tuples too."""
-    if isinstance(value, Dim):
-        return evaluate(value, sizes)
-    if isinstance(value, tuple):
-        return tuple([numbers(v, sizes) for v in value])
     return value
 
 
@@ -156,20 +148,3 @@ def _last_uses(graph: Graph) -> dict[Record, list[Record]]:
                 last.setdefault(record, []).append(arg)
             seen.add(arg)
     return last
-
-
-def _check_finite(record: Record, values: Mapping[Record, Array]) -> None:
-    if _finite(values[record]) or not all(_finite(values[a]) for a in record.args):
-        return
-    bad = values[record]
-    kind = "NaN" if np.isnan(bad).any() else "infinity"
-    raise NonFiniteError(
-        f"gives the first {kind} of the run",
-        op=record.op.name,
-        operands=[values[a] for a in record.args],
-        origin=record.origin,
-    )
-
-
-def _finite(array: Array) -> bool:
-    return array.dtype.kind != "f" or bool(np.isfinite(array).all())

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+import compiler.pipeline  # noqa: F401  # here, so that importing it is not taken for the cost of compiling
 from engine.errors import ArgumentError
 from engine.ops.random import default_generator
 from engine.state import Parameter, State

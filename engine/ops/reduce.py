@@ -336,7 +336,9 @@ def var(x: Any, /, *, axis: Any = None, correction: float = 0.0, keepdims: bool 
 @composite(samples=lambda rng, dtype: _samples(rng, dtype)[:3], errors=_errors)
 def std(x: Any, /, *, axis: Any = None, correction: float = 0.0, keepdims: bool = False) -> Any:
     """Standard deviation, the square root of ``var`` (Array API)."""
-    return sqrt(var(x, axis=axis, correction=correction, keepdims=keepdims))
+    x = _floating(x)
+    axes = normal_axes(axis, x.ndim, "std", x)
+    return sqrt(var(x, axis=axes, correction=correction, keepdims=keepdims))
 
 
 @composite(samples=lambda rng, dtype: _samples(rng, dtype)[:-1], errors=_errors, onnx="ReduceLogSumExp")
@@ -357,6 +359,7 @@ def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: flo
     ``ord``: 2, 1, 0 (number of nonzeros), inf, -inf or any other number p for sum(|x|^p)^(1/p).
     """
     x = _floating(x)
+    axis = normal_axes(axis, x.ndim, "vector_norm", x)
     if ord == float("inf"):
         return max(abs_(x), axis=axis, keepdims=keepdims)
     if ord == -float("inf"):

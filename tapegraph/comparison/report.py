@@ -98,7 +98,7 @@ def _costs(found: Comparison) -> list[RenderableType]:
         )
     row("all of it", lambda s: duration(s.compiling))
     row(
-        "kernels compiled / from cache",
+        "kernels compiled / reused",
         lambda s: f"{s.kernels['compiled']} / {s.kernels['disk'] + s.kernels['shared']}",
     )
     row("first result, after imports", lambda s: duration(s.first_call))

@@ -41,6 +41,7 @@ def _process(name: str, settings: dict[str, Any], threads: int, cache: str) -> S
     found = subprocess.run(
         [
             sys.executable,
+            "-P",  # the packages beside this file, not those in the current folder
             "-m",
             "tapegraph.comparison.start",
             name,

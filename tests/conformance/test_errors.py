@@ -53,7 +53,7 @@ def test_declared_mistakes(name):
 def test_shapes_that_do_not_broadcast(name):
     entry = ENTRIES[name]
     good = cases.samples(entry, dtype_of(entry))[3].args
-    bad = [np.zeros((2, 4), good[-1].dtype), *good[1:]]
+    bad = [np.zeros((2, 4), good[0].dtype), *good[1:]]
     assert assert_parity(entry, Sample(tuple(bad)))[:2] == (ShapeError, name)
 
 
