@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from compiler.emit import Step
 from compiler.plan import Plan
+from compiler.step import Step
 from engine import origin
 from engine.record import Record
 

@@ -5,37 +5,25 @@ from __future__ import annotations
 import heapq
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from itertools import pairwise
+from dataclasses import dataclass
 
 import numpy as np
 
-from compiler import blas
-from compiler.buffers import Buffer, Place, dense, new_place, view_of
-from compiler.emit import Bind, Emitter, Step
+from compiler.buffers import Place, dense, new_place, view_of
+from compiler.emit import Emitter
 from compiler.fuse import INLINE, Unit, fuse
 from compiler.kernel import Kernel, Param
+from compiler.products import Matrix, as_matrix, product_step
+from compiler.stages import Stages
+from compiler.step import Bind, Callback, Step
 from engine.lowering import Assemble, Fold, Loop, Product, Scalar, View, contiguous
 from engine.op import OPS
 from engine.record import Record
-from engine.sizes import Size, product, same
+from engine.sizes import product, same
 from engine.state import State
 from graph.graph import Graph
 
 IDENTITY = OPS["stop_gradient"]
-
-
-@dataclass
-class Callback:
-    """A row of the plan that goes back to Python: an op without native code runs its NumPy kernel."""
-
-    record: Record
-    operands: list[Place]
-    result: Place
-    records: list[Record] = field(default_factory=list)
-    reads: set[Buffer] = field(default_factory=set)
-    writes: set[Buffer] = field(default_factory=set)
-    traps: bool = True
 
 
 @dataclass
@@ -139,7 +127,8 @@ class Planner:
             record = record.args[0]
         for step in reversed(chain):
             view = view_of(view, step) if view is not None else None
-        if view is not None and view.whole:
+        # Of as many elements: a slice from the start is dense too, but the buffer has no room for the rest.
+        if view is not None and view.whole and same(product(base.shape), place.buffer.size):
             self.places[base] = own
             if unit.fused:
                 self.stored[unit][base] = own
@@ -290,7 +279,7 @@ class Planner:
             stored = self.stored[unit]
             if not stored:
                 return
-            for record in Emitter(unit, stored, self.locate).spilled():
+            for record in Stages(unit).spilled(stored):
                 stored[record] = self.places[record] = new_place("temp", record.dtype, record.shape)
             self.steps.append(Emitter(unit, stored, self.locate).emit())
             return
@@ -307,13 +296,11 @@ class Planner:
             case Loop():
                 self._loop(record, record.op.lower, place)
             case Product():
-                self._product(record, place)
+                a, b = (self._matrix(operand, record) for operand in record.args)
+                self.steps.append(product_step(record, a, b, place))
             case _:
                 operands = [self.locate(a) for a in record.args]
-                step = Callback(record, operands, place, [record])
-                step.reads = {p.buffer for p in operands}
-                step.writes = {place.buffer}
-                self.steps.append(step)
+                self.steps.append(Callback(record, operands, place))
 
     def _loop(self, record: Record, lower: Loop, place: Place) -> None:
         text, sizes = lower.text([a.spec for a in record.args], record.spec, record.attrs)
@@ -336,92 +323,22 @@ class Planner:
                 [record],
                 {p.buffer for p in arrays},
                 {place.buffer},
-                "return 2" in text,
             )
         )
 
-    def _product(self, record: Record, place: Place) -> None:
-        a, b = record.args
-        m, k, n = a.shape[-2], a.shape[-1], b.shape[-1]
-        batch = product(record.shape[:-2])
-        left, right = self._matrix(a, record), self._matrix(b, record)
-        (pa, ta, lda, step_a), (pb, tb, ldb, step_b) = left, right
-        sizes: list[Size] = [batch, m, n, k, ta, tb, lda, ldb, n, step_a, step_b, m * n]
-        pointers = [Bind("ptr", p.buffer, p.layout.offset) for p in (pa, pb, place)]
-        if record.dtype.kind == "f":
-            kernel = blas.gemm_kernel(record.dtype.name)
-            calls = [Bind("blas", None, (record.dtype.name, i)) for i in range(2)]
-            numbers = [Bind("float", None, 1.0), Bind("float", None, 0.0)]
-            binds = [*pointers, *calls, *(Bind("int", None, s) for s in sizes), *numbers]
-        else:
-            kernel = _integer_product(record.dtype.name)
-            binds = [*pointers, *(Bind("int", None, s) for s in sizes)]
-        self.steps.append(Step(kernel, binds, [record], {pa.buffer, pb.buffer}, {place.buffer}))
-
-    def _matrix(self, record: Record, result: Record) -> tuple[Place, int, Size, Size]:
-        """A matrix operand as the BLAS wants it: place, transposed or not, leading dimension, step of the batch."""
-        place = self.locate(record)
-        found = self._as_matrix(place, record, result)
+    def _matrix(self, record: Record, result: Record) -> Matrix:
+        """A value as an operand of a matrix product, copied where its layout does not suit the BLAS."""
+        found = as_matrix(self.locate(record), result.shape)
         if found is None:
-            place = self.places[self._copied(record)]
-            found = self._as_matrix(place, record, result)
+            found = as_matrix(self.places[self._copied(record)], result.shape)
         if found is None:  # batch axes that broadcast in an irregular pattern
             shape = (*result.shape[:-2], *record.shape[-2:])
             wide = Record(OPS["broadcast_to"], (record,), {"shape": shape}, shape, record.dtype, record.origin)
-            place = self.places[self._copied(wide)]
-            found = self._as_matrix(place, wide, result)
+            found = as_matrix(self.places[self._copied(wide)], result.shape)
             assert found is not None
-        return (place, *found)
-
-    def _as_matrix(self, place: Place, record: Record, result: Record) -> tuple[int, Size, Size] | None:
-        row, column = place.layout.strides[-2:]
-        rows, columns = record.shape[-2:]
-        if same(rows, 0) or same(columns, 0):
-            return 0, columns, 0  # nothing is read
-        if same(column, 1) or same(columns, 1):
-            transposed, leading = 0, columns if same(rows, 1) else row
-        elif same(row, 1) or same(rows, 1):
-            transposed, leading = 1, rows if same(columns, 1) else column
-        else:
-            return None
-        if same(leading, 0):
-            return None
-        lead = len(result.shape) - len(record.shape)
-        steps: list[tuple[Size, Size]] = []
-        for axis, n in enumerate(result.shape[:-2]):
-            if same(n, 1):
-                continue
-            own = axis - lead
-            s: Size = 0 if own < 0 or same(record.shape[own], 1) else place.layout.strides[own]
-            steps.append((n, s))
-        for (_, outer), (n, inner) in pairwise(steps):
-            if not same(outer, inner * n):
-                return None
-        return transposed, leading, steps[-1][1] if steps else 0
-
-
-def _integer_product(dtype: str) -> Kernel:
-    """A plain matrix product, for the integers no BLAS multiplies."""
-    names = ["batch", "m", "n", "k", "ta", "tb", "lda", "ldb", "ldc", "step_a", "step_b", "step_c"]
-    text = f"""def kernel(a, b, c, {", ".join(names)}):
-    for i in range(batch):
-        for row in range(m):
-            for column in range(n):
-                total = {dtype}(0)
-                for j in range(k):
-                    x = a[i * step_a + where(ta != 0, j * lda + row, row * lda + j)]
-                    y = b[i * step_b + where(tb != 0, column * ldb + j, j * ldb + column)]
-                    total = {dtype}(total + {dtype}(x * y))
-                c[i * step_c + row * ldc + column] = total
-    return 0
-"""
-    pointers = [Param(p, "ptr", dtype) for p in "abc"]
-    return Kernel(text, (*pointers, *(Param(name, "int") for name in names)))
+        return found
 
 
 def make_plan(graph: Graph) -> Plan:
     """The plan of a graph."""
     return Planner(graph).run()
-
-
-__all__ = ["Callback", "Plan", "contiguous", "make_plan"]

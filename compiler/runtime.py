@@ -12,9 +12,9 @@ import numpy as np
 
 from compiler import blas, driver, loader
 from compiler.buffers import Buffer, Place
-from compiler.emit import Step
 from compiler.memory import ALIGNMENT, arrange, lifetimes
-from compiler.plan import Callback, Plan
+from compiler.plan import Plan
+from compiler.step import Callback, Step
 from engine.errors import FeedError, InternalError, Trap, trapped
 from engine.lowering import Product
 from engine.ops.shape import check_slice

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -21,6 +22,7 @@ from tapegraph.testing import _states
 
 BLOCK = 15  # batches in a row in one mode; a change of mode costs caches, a long row lets noise hit one mode only
 ENOUGH = 60  # timed calls in each mode; where training makes fewer, more are made that change nothing
+PATIENCE = 3.0  # seconds that these further calls may take
 TOLERANCES = {"float64": 1e-9, "float32": 1e-4}
 
 Batch = tuple[Any, ...]
@@ -137,9 +139,13 @@ def _arguments(batch: Any) -> Batch:
 def _measure_more(lanes: Sequence[Lane], batch: Batch) -> None:
     """Further timed calls where there were too few, on states that are put back afterwards."""
     kept = [lane.values() for lane in lanes]
+    started = time.perf_counter()
+    block = max(1, min(BLOCK, int(0.1 * PATIENCE / lanes[0].first)))
     while len(lanes[0].seconds) < ENOUGH:
         for lane in lanes:
-            lane.run([batch] * BLOCK)
+            lane.run([batch] * block)
+        if time.perf_counter() - started > PATIENCE:
+            break
     for lane, values in zip(lanes, kept, strict=True):
         lane.restore(values)
 

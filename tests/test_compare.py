@@ -1,6 +1,10 @@
 """tg.compare and what it is made of: equal starts, states put back, honest verdicts."""
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +15,10 @@ from tapegraph.compare import difference
 from tapegraph.comparison import digits, planted
 from tapegraph.comparison.figures import Agreement, Start, Verdict
 from tapegraph.comparison.report import as_text
+from tapegraph.comparison.start import starts
 from tapegraph.nn import functional as F
+
+ROOT = Path(__file__).parents[1]
 
 
 def small_step(dtype="float32", dropout=0.0):
@@ -224,3 +231,62 @@ def test_five_epochs_of_digits(dtype, allowed):
     assert found.agreement.parameters <= allowed
     assert min(figures.score for figures in found.modes.values()) >= 0.96
     assert found.speedup >= 4
+
+
+@pytest.mark.slow
+def test_a_new_process_is_quick_over_a_warm_cache():
+    cold, warm = starts({"model": "mlp"})
+    assert cold.kernels["compiled"] == warm.kernels["disk"] and warm.kernels["compiled"] == 0
+    assert cold.imported_numba and not warm.imported_numba
+    # Measured on a quiet machine: 1 s and 0.05 s; the bounds leave room for a busy one.
+    assert cold.compiling <= 4
+    assert min(warm.runs) <= 0.2
+
+
+DEPTH = """
+import sys
+import numpy as np
+import tapegraph as tg
+from tapegraph import nn, optim
+from tapegraph.nn import functional as F
+
+layers = [nn.Linear(64, 128), nn.ReLU()]
+for _ in range(int(sys.argv[1]) - 2):
+    layers += [nn.Linear(128, 128), nn.ReLU()]
+model = nn.Sequential(*layers, nn.Linear(128, 10))
+optimizer = optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+
+@tg.function
+def step(x, y):
+    loss = F.cross_entropy(model(x), y)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss
+
+with tg.mode("static"):
+    step(np.ones((32, 64), np.float32), np.arange(32) % 10)
+version = step._latest()
+print(version.program.report.compiled, sum(version.seconds.values()))
+"""
+
+
+@pytest.mark.slow
+def test_a_deep_network_compiles_like_a_shallow_one(tmp_path):
+    """Equal kernels are compiled once, so 24 layers cost little more than 3."""
+
+    def cost(layers, number):
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "TAPEGRAPH_CACHE_DIR": str(tmp_path / f"{layers}-{number}"),
+        }
+        found = subprocess.run(
+            [sys.executable, "-c", DEPTH, str(layers)], env=environment, capture_output=True, text=True, check=True
+        )
+        kernels, seconds = found.stdout.split()
+        return int(kernels), float(seconds)
+
+    runs = [(cost(3, number), cost(24, number)) for number in range(2)]
+    assert all(shallow[0] == deep[0] for shallow, deep in runs)
+    assert min(deep[1] for _, deep in runs) <= 1.5 * min(shallow[1] for shallow, _ in runs)

@@ -93,9 +93,10 @@ def job(model: str = "mlp", epochs: int = 5, batch_size: int = 32, seed: int = 0
     if dtype != "float32":  # the same weights whatever the dtype
         tg.manual_seed(seed)
         net.load_state_dict(recipe.model("float32").state_dict())
-    optimizer = optim.SGD(net.parameters(), lr=recipe.rate, momentum=0.9)
+    rate = recipe.rate * min(1.0, batch_size / 32)  # a small batch knows its gradient less well (Goyal et al. 2017)
+    optimizer = optim.SGD(net.parameters(), lr=rate, momentum=0.9)
     loader = data.DataLoader(data.TensorDataset(x_train, y_train), batch_size, shuffle=True, seed=seed)
-    fall = recipe.rate / (epochs * len(loader))
+    fall = rate / (epochs * len(loader))
 
     @tg.function
     def step(x: Any, y: Any) -> Any:

@@ -108,7 +108,7 @@ class Mistake:
     verdicts: dict[str, Verdict] = field(default_factory=dict)
 
 
-@dataclass
+@dataclass(repr=False)
 class Comparison:
     """The result of ``tg.compare``. ``print`` it for the tables; ``as_dict()`` is what ``--json`` writes."""
 
@@ -150,7 +150,7 @@ class Comparison:
         found["agreement"] |= {"close": self.agreement.close, "ok": self.agreement.ok}
         return {"schema": 1, "ok": self.ok, "speedup": self.speedup, **found}
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         from tapegraph.comparison.report import as_text  # rich costs 40 ms to import, so only when a table is wanted
 
         return as_text(self)

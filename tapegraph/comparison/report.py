@@ -13,7 +13,7 @@ from rich.text import Text
 
 from tapegraph.comparison.figures import Comparison, Mistake, Start, Verdict
 
-SPLIT = 100  # columns from which the two modes' messages stand side by side
+SPLIT = 116  # columns from which the two modes' messages stand side by side
 KEEP = 9  # lines of a message
 
 
@@ -60,7 +60,7 @@ def _agreement(found: Comparison) -> RenderableType:
 
 def _speed(found: Comparison) -> list[RenderableType]:
     eager, static = found.modes["eager"], found.modes["static"]
-    title = f"{found.title}: {eager.samples} samples a call, {eager.calls:,} timed calls in each mode, by turns"
+    title = f"{found.title}: {eager.samples} sample{'s' * (eager.samples != 1)} a call, {eager.calls:,} timed calls in each mode, by turns"
     table = _table()
     for heading in ("eager", "static"):
         table.add_column(heading, justify="right")
@@ -159,19 +159,22 @@ class _SideBySide:
 def _named(verdict: Verdict) -> list[tuple[str, str]]:
     if verdict.error is None:
         return [("said nothing", "bold red")]
-    found: list[tuple[str, str]] = [(f"{verdict.error}  ", "red")]
-    for word, named in (("line", verdict.named_line), ("expression", verdict.named_expression)):
-        found.append((f"{word} {'named' if named else 'not named'}  ", "green" if named else "yellow"))
-    return found
+    found = f"{verdict.error}, "
+    if verdict.named_line and verdict.named_expression:
+        return [(found, "red"), ("line and expression named", "green")]
+    if verdict.named_line:
+        return [(found, "red"), ("line named, expression not", "yellow")]
+    return [(found, "red"), ("neither line nor expression named", "bold yellow")]
 
 
 def _said(verdict: Verdict) -> RenderableType:
     lines = verdict.message.splitlines()
-    kept = [line for line in lines if not line.startswith("  fix:")]
     fix = [line for line in lines if line.startswith("  fix:")]
+    kept = [line for line in lines if line not in fix]
     if len(kept) > KEEP - len(fix):
         kept = [*kept[: KEEP - len(fix) - 1], "  ..."]
-    return Text("\n".join([*kept, *fix]))
+    # Prose is wrapped; source lines and the carets under them would lose each other.
+    return Group(*(Text(x, no_wrap=x.startswith("     "), overflow="ellipsis") for x in [*kept, *fix]))
 
 
 def _table() -> Table:

@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 
 import tapegraph as tg
-from engine import dispatch, dtypes, tree
+from engine import dtypes, tree
 from engine.errors import Trap
 from engine.lowering import Assemble, View
 from engine.op import COMPOSITES, OPS, Composite, Op, Sample
 from engine.spec import DType
-from graph.builder import Builder, Trace
 
 RANGE = (-3.0, 3.0)  # where an op without a declared domain is sampled
 BROADCAST = ((2, 1, 4), (3, 1), (4,))
@@ -189,12 +188,3 @@ def eager(run: Callable[[Any], Any], arrays: list[Any]) -> list[Any]:
 def static(run: Callable[[Any], Any], arrays: list[Any], phases: bool = True, **options: Any) -> list[Any]:
     """Its results from one compiled function."""
     return [np.asarray(y) for y in tree.leaves(tg.compile(run, phases=phases, **options)(arrays))]
-
-
-def traced(run: Callable[[Any], Any], arrays: list[Any]) -> Any:
-    """Its graph, with the sizes of these arrays."""
-    trace = Trace()
-    with dispatch.interpret(Builder(trace)):
-        symbols = [trace.input(f"x{i}", a.shape, a.dtype) for i, a in enumerate(arrays)]
-        results = [dispatch.current().lift(tg.asarray(y)) for y in tree.leaves(run(symbols))]
-    return trace.finish(results)

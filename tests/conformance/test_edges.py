@@ -13,7 +13,7 @@ from graph.phases import optimize
 from tests.conformance import cases
 from tests.conformance.cases import ENTRIES
 from tests.conformance.test_values import assert_equal, assert_within_ulps
-from tests.support import python_kernels
+from tests.support import python_kernels, tracing
 
 ELEMENTWISE = [e.name for e in ENTRIES.values() if e.elementwise]
 MODES = {"static": {}, "bare": {"phases": False}, "bitwise": {"fidelity": "bitwise"}}
@@ -58,7 +58,7 @@ def test_eager(name, dtype):
 @pytest.mark.parametrize("name, dtype", cases.pairs(lambda e: e.elementwise))
 def test_kernels_in_python(name, dtype):
     operands, wanted = meaning(name, dtype)
-    graph = cases.traced(lambda xs: ENTRIES[name].call(*xs), list(operands))
+    graph = tracing.traced(lambda xs: ENTRIES[name].call(*xs), list(operands))
     for made in (graph, optimize(graph)[0]):
         (found,) = python_kernels.run(made, operands)
         assert_same_edge(found, wanted, name)

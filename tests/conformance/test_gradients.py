@@ -14,7 +14,7 @@ from graph.phases import optimize
 from tapegraph.testing import check_grads
 from tests.conformance import cases
 from tests.conformance.cases import ENTRIES, Entry
-from tests.support import python_kernels
+from tests.support import python_kernels, tracing
 
 FLOAT = np.dtype(np.float64)
 SMOOTH = [e.name for e in ENTRIES.values() if e.smooth and FLOAT in e.record.accepts]
@@ -78,7 +78,7 @@ def test_static_is_eager(name, order):
     for sample in smooth_samples(entry):
         function, arrays = gradients(entry, sample, order)
         wanted = [np.asarray(g) for g in function(*map(tg.asarray, arrays))]
-        graph = cases.traced(lambda xs, function=function: list(function(*xs)), arrays)
+        graph = tracing.traced(lambda xs, function=function: list(function(*xs)), arrays)
         for made in (graph, optimize(graph, check=True)[0]):
             for found, g in zip(python_kernels.run(made, arrays), wanted, strict=True):
                 assert (found.dtype, found.shape) == (g.dtype, g.shape)

@@ -14,7 +14,7 @@ from graph import reference
 from graph.phases import optimize
 from tests.conformance import cases
 from tests.conformance.cases import ENTRIES, Entry
-from tests.support import python_kernels
+from tests.support import python_kernels, tracing
 
 CORE = frozenset({dtypes.float32, dtypes.float64, dtypes.int64, dtypes.bool_})
 ULPS = 4  # of a compiled elementwise op, which has its own polynomials, against NumPy's
@@ -62,7 +62,7 @@ def expected(name: str, dtype: str) -> list[Any]:
     """The results of all samples, node by node with NumPy kernels."""
     run, arrays = cases.program(ENTRIES[name], cases.samples(ENTRIES[name], np.dtype(dtype)))
     tg.manual_seed(0)
-    graph = cases.traced(run, arrays)
+    graph = tracing.traced(run, arrays)
     return reference.run(graph, {f"x{i}": a for i, a in enumerate(arrays)}).outputs
 
 
@@ -94,7 +94,7 @@ def test_kernels_in_python(name, dtype, phases):
     entry = ENTRIES[name]
     run, arrays = cases.program(entry, cases.samples(entry, np.dtype(dtype)))
     tg.manual_seed(0)
-    graph = cases.traced(run, arrays)
+    graph = tracing.traced(run, arrays)
     graph = optimize(graph, check=True)[0] if phases else graph
     for number, (y, wanted) in enumerate(zip(python_kernels.run(graph, arrays), expected(name, dtype), strict=True)):
         assert_close(entry, y, wanted, f"result {number}")

@@ -288,6 +288,7 @@ def test_methods_can_be_functions():
     model = Model()
     with tg.mode("static"):
         assert model(tg.asarray([3.0])).tolist() == [6.0]
+    assert "1 version compiled" in model.forward.explain()
 
 
 def test_gradients_with_respect_to_arguments_compile():

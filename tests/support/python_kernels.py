@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from compiler.buffers import Buffer, Place
-from compiler.emit import Step
 from compiler.memory import arrange, lifetimes
-from compiler.plan import Callback, Plan, make_plan
+from compiler.plan import Plan, make_plan
+from compiler.step import Callback, Step
 from engine.sizes import evaluate, evaluated
 from graph.graph import Graph
 from graph.reference import solve_sizes
