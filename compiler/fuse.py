@@ -7,6 +7,7 @@ value is then a function of the loop counters and need not exist in memory.
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 
 from engine.lowering import Fold, Scalar, View
@@ -34,14 +35,14 @@ class Unit:
     inner: int | None = None
     sums: set[Record] = field(default_factory=set)
     fused: bool = False
+    first: int = sys.maxsize  # the serial numbers of the earliest and the latest member
+    last: int = -1
 
-    @property
-    def first(self) -> int:
-        return min(r.serial for r in self.members)
-
-    @property
-    def last(self) -> int:
-        return max(r.serial for r in self.members)
+    def add(self, record: Record, axes: AxisMap) -> None:
+        """Make a record a member."""
+        self.members[record] = axes
+        self.first = min(self.first, record.serial)
+        self.last = max(self.last, record.serial)
 
 
 def relabeling(record: Record) -> bool:
@@ -93,12 +94,12 @@ class Fuser:
         match record.op.lower:
             case Scalar():
                 unit.fused, unit.space = True, list(record.shape)
-                unit.members[record] = tuple(range(len(record.shape)))
+                unit.add(record, tuple(range(len(record.shape))))
             case Fold():
                 unit.fused, unit.space = True, list(record.args[0].shape)
                 self._add_fold(unit, record, tuple(range(len(unit.space))))
             case _:
-                unit.members[record] = ()
+                unit.add(record, ())
         self.unit_of[record] = unit
 
     def _add_fold(self, unit: Unit, record: Record, source: AxisMap) -> bool:
@@ -112,7 +113,7 @@ class Fuser:
             return False  # a fold over fewer axes than the loops of this group fold
         else:
             unit.sums.add(record)
-        unit.members[record] = source
+        unit.add(record, source)
         return True
 
     # ------------------------------------------------------------------------------------ joining
@@ -144,7 +145,7 @@ class Fuser:
         axes = self._axes(unit, record)
         if axes is None:
             return False
-        unit.members[record] = axes
+        unit.add(record, axes)
         return True
 
     def _axes(self, unit: Unit, record: Record) -> AxisMap | None:
@@ -226,7 +227,7 @@ class Fuser:
         unit.inner = inner
         unit.sums |= other.sums
         for record, axes in other.members.items():
-            unit.members[record] = tuple(None if m is None else move[m] for m in axes)
+            unit.add(record, tuple(None if m is None else move[m] for m in axes))
             self.unit_of[record] = unit
 
     def _depends(self, units: list[Unit], on: set[Unit]) -> bool:
