@@ -168,7 +168,7 @@ class Program:
             try:
                 check_slice(evaluated(record.args[0].shape, sizes), **attrs)
             except Trap as trap:
-                raise trapped(trap.status, record.op.name, record.args, record.origin, trap.detail) from None
+                raise trapped(trap, record.op.name, record.args, record.origin) from None
 
     @property
     def callbacks(self) -> list[str]:
@@ -312,7 +312,7 @@ class Program:
         step = [s for s in self.plan.steps if isinstance(s, Step)][row]
         record = step.records[0]
         if status in (1, 2, 3):
-            raise trapped(status, record.op.name, record.args, record.origin)
+            raise trapped(Trap(status), record.op.name, record.args, record.origin)
         raise InternalError(f"a kernel returned status {status}", op=record.op.name, origin=record.origin)
 
     def _call_back(self, step: Callback, instance: Instance, inputs: list[Array], outputs: list[Array]) -> None:

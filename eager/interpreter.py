@@ -163,7 +163,7 @@ class Eager:
         try:
             out = op.kernel(*values, **attrs)
         except Trap as trap:
-            raise trapped(trap.status, op.name, args, origin.capture(), trap.detail) from None
+            raise trapped(trap, op.name, args, origin.capture()) from None
         except _MISTAKES:
             op.spec(args, attrs)  # the engine's own error, at the user's line
             raise

@@ -112,10 +112,11 @@ class InternalError(TapegraphError):
 class Trap(Exception):
     """A kernel's report of a mistake in its data: a status (see ``lowering.STATUS``), in both modes the same."""
 
-    def __init__(self, status: int, detail: str = "") -> None:
+    def __init__(self, status: int, detail: str = "", fix: str = "") -> None:
         super().__init__(status, detail)
         self.status = status
         self.detail = detail
+        self.fix = fix
 
 
 _TRAPPED: dict[int, tuple[type[TapegraphError], str, str]] = {
@@ -125,10 +126,10 @@ _TRAPPED: dict[int, tuple[type[TapegraphError], str, str]] = {
 }
 
 
-def trapped(status: int, op: str, operands: Sequence[Any], origin: _origin.Origin, detail: str = "") -> TapegraphError:
-    """The error that a kernel's status means, addressed to the user's line."""
-    kind, problem, fix = _TRAPPED[status]
-    return kind(f"{problem}{detail}", op=op, operands=operands, fix=fix, origin=origin)
+def trapped(trap: Trap, op: str, operands: Sequence[Any], origin: _origin.Origin) -> TapegraphError:
+    """The error that a kernel's report means, addressed to the user's line."""
+    kind, problem, fix = _TRAPPED[trap.status]
+    return kind(f"{problem}{trap.detail}", op=op, operands=operands, fix=trap.fix or fix, origin=origin)
 
 
 def shapes_text(*shapes: Any) -> str:

@@ -22,16 +22,23 @@ _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _OURS = tuple(
     os.path.join(_ROOT, package) + os.sep for package in ("engine", "eager", "graph", "compiler", "tapegraph")
 )
+# What runs the user's program and is not part of it: Python's own library, notebooks, test runners.
+_LIBRARY = os.path.dirname(os.__file__) + os.sep
+_HOSTS = tuple(
+    f"{os.sep}{name}{os.sep}" for name in ("IPython", "ipykernel", "traitlets", "tornado", "_pytest", "pluggy")
+)
 _is_user: dict[str, bool] = {}
 _inherited: ContextVar[Origin] = ContextVar("inherited_origin", default=())
 
 
 def is_user_file(filename: str) -> bool:
-    """Whether a file is the user's and not the engine's (or importlib's and the like)."""
+    """Whether a file is the user's and not the engine's, nor of what runs the program."""
     known = _is_user.get(filename)
     if known is None:
         path = os.path.abspath(filename) if not filename.startswith("<") else filename
-        known = not path.startswith(_OURS) and not filename.startswith("<frozen")
+        installed = f"{os.sep}site-packages{os.sep}" in path or f"{os.sep}dist-packages{os.sep}" in path
+        host = path.startswith(_LIBRARY) and not installed or any(name in path for name in _HOSTS)
+        known = not path.startswith(_OURS) and not host and not filename.startswith("<frozen")
         _is_user[filename] = known
     return known
 

@@ -45,9 +45,10 @@ def run(graph: Graph, feeds: Mapping[str, Any], *, stop_at_nonfinite: bool = Fal
     with np.errstate(all="ignore"):
         for record in graph.nodes:
             if record not in values:
-                values[record] = compute(record, [values[a] for a in record.args], sizes)
+                operands = [values[a] for a in record.args]
+                values[record] = compute(record, operands, sizes)
                 if stop_at_nonfinite:
-                    check_birth(record.op, record.args, [values[a] for a in record.args], values[record], record.origin)
+                    check_birth(record.op, operands, operands, values[record], record.origin)
             for done in last.get(record, ()):
                 del values[done]
     return Result(
@@ -65,7 +66,7 @@ def compute(record: Record, operands: list[Array], sizes: Mapping[str, int]) -> 
     try:
         value = np.asarray(record.op.kernel(*operands, **attrs))
     except Trap as trap:
-        raise trapped(trap.status, record.op.name, operands, record.origin, trap.detail) from None
+        raise trapped(trap, record.op.name, operands, record.origin) from None
     if value.dtype != record.dtype or value.shape != evaluated(record.shape, sizes):
         raise InternalError(f"node {record} was computed as {value.dtype}{list(value.shape)}", origin=record.origin)
     return value

@@ -30,7 +30,7 @@ def _select(axis: int, index: Sequence[Any], shape: tuple[int, ...]) -> tuple[An
     for place, n in zip(index, shape[axis:], strict=False):
         if place.size and (place.max() >= n or place.min() < -n):
             wrong = int(place[(place >= n) | (place < -n)].flat[0])
-            raise Trap(2, f": {wrong}, where the axis has size {n}")
+            raise Trap(2, f": {wrong}, where the axis has size {n}", f"indices must lie in [{-n}, {n})")
     return (slice(None),) * axis + tuple(index)
 
 
@@ -223,7 +223,8 @@ in_range = Op(
 def _checked(x: Any, size: int) -> Any:
     bad = (x < 0) | (x >= size)
     if bad.any():
-        raise Trap(2, f": {int(x[bad].flat[0])}, where the axis has size {size}")
+        wrong = int(x[bad].flat[0])
+        raise Trap(2, f": {wrong}, where the axis has size {size}", f"classes and positions must lie in [0, {size})")
     return x
 
 

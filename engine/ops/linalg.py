@@ -12,7 +12,7 @@ from engine.lowering import Product
 from engine.op import Op, Sample, apply, as_handle, composite, publish
 from engine.ops.arithmetic import add
 from engine.ops.shape import expand_dims, matrix_transpose, reshape, squeeze
-from engine.sizes import agree, product
+from engine.sizes import agree, product, show_size
 from engine.spec import DType, Incompatible, Spec, broadcast
 
 
@@ -119,11 +119,12 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     x, weight = as_handle(x), as_handle(weight)
     if weight.ndim != 2 or x.ndim == 0 or not agree(x.shape[-1], weight.shape[1]):
         raise ShapeError(
-            f"the layer takes {weight.shape[-1]} features, its input has {x.shape[-1] if x.ndim else 'none'}",
+            f"the layer takes {show_size(weight.shape[-1])} features, "
+            f"its input has {show_size(x.shape[-1]) if x.ndim else 'none'}",
             op="linear",
             operands=(x, weight),
-            fix=f"make the last axis of the input {weight.shape[-1]} long, or build the layer for "
-            f"{x.shape[-1] if x.ndim else 1} features",
+            fix=f"make the last axis of the input {show_size(weight.shape[-1])} long, or build the layer for "
+            f"{show_size(x.shape[-1]) if x.ndim else 1} features",
         )
     y = matmul(x, matrix_transpose(weight))
     return y if bias is None else add(y, bias)
