@@ -104,9 +104,11 @@ class Fuser:
 
     def _add_fold(self, unit: Unit, record: Record, source: AxisMap) -> bool:
         """Make a fold a member: as a value of the group where it runs over the last axes, else as a sum."""
-        folded = {source[a] for a in record.attrs["axis"] if source[a] is not None}
-        start = len(unit.space) - len(folded)
-        suffix = folded == set(range(start, len(unit.space)))
+        # An axis of size 1 is not folded: where the operand is itself a fold, the group's loop there is longer.
+        shape = record.args[0].shape
+        folded = {m for a in record.attrs["axis"] if (m := source[a]) is not None and not same(shape[a], 1)}
+        start = min(folded, default=len(unit.space))
+        suffix = folded == {k for k in range(start, len(unit.space)) if not same(unit.space[k], 1)}
         if suffix and folded and (unit.inner is None or unit.inner == start):
             unit.inner = start
         elif suffix and folded and unit.inner is not None and start > unit.inner:

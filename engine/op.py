@@ -50,6 +50,7 @@ class Op:
     infer     specs of the operands (and attrs) to the spec of the result
     vjp       for each operand None or ``rule(g, y, *operands, **attrs)``, written in ops (or one rule for all)
     lower     how the compiler makes native code of it; None means it calls back into the kernel
+    expand    the same written in other ops: a graph holds those instead, so that they fuse with what is around them
     accepts   the dtypes its promoted operands may have; ``floating`` casts integers to the default float first
     casts     which operands take part in promotion
     keeps     what its gradient rules look at: "x" operands, "y" the result, "xy", or ""
@@ -65,6 +66,7 @@ class Op:
         *,
         vjp: Sequence[Rule | None] | Rule = (),
         lower: Lowering | None = None,
+        expand: Callable[..., Any] | None = None,
         onnx: str | None = None,
         accepts: frozenset[DType] = dtypes.COMPUTED,
         floating: bool = False,
@@ -84,6 +86,7 @@ class Op:
         self.vjp_together = callable(vjp)
         self.vjp: tuple[Rule | None, ...] = (vjp,) if callable(vjp) else tuple(vjp)
         self.lower = lower
+        self.expand = expand
         self.onnx = onnx
         self.accepts = accepts
         self.floating = floating

@@ -24,8 +24,9 @@ _OURS = tuple(
 )
 # What runs the user's program and is not part of it: Python's own library, notebooks, test runners.
 _LIBRARY = os.path.dirname(os.__file__) + os.sep
-_HOSTS = tuple(
-    f"{os.sep}{name}{os.sep}" for name in ("IPython", "ipykernel", "traitlets", "tornado", "_pytest", "pluggy")
+_HOSTS = (
+    *(f"{os.sep}{name}{os.sep}" for name in ("IPython", "ipykernel", "traitlets", "tornado", "_pytest", "pluggy")),
+    f"{os.sep}ipykernel_launcher.py",
 )
 _is_user: dict[str, bool] = {}
 _inherited: ContextVar[Origin] = ContextVar("inherited_origin", default=())
@@ -37,7 +38,7 @@ def is_user_file(filename: str) -> bool:
     if known is None:
         path = os.path.abspath(filename) if not filename.startswith("<") else filename
         installed = f"{os.sep}site-packages{os.sep}" in path or f"{os.sep}dist-packages{os.sep}" in path
-        host = path.startswith(_LIBRARY) and not installed or any(name in path for name in _HOSTS)
+        host = (path.startswith(_LIBRARY) and not installed) or any(name in path for name in _HOSTS)
         known = not path.startswith(_OURS) and not host and not filename.startswith("<frozen")
         _is_user[filename] = known
     return known

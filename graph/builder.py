@@ -138,6 +138,8 @@ class Builder:
 
     def apply(self, op: Op, args: tuple[Any, ...], attrs: dict[str, Any]) -> Symbol:
         args = op.prepare(args)
+        if op.expand is not None:
+            return op.expand(*args, **attrs)
         spec = op.spec(args, attrs)
         dtype = next((a.dtype for a in args[op.casts or slice(None)] if isinstance(a, Handle)), None)
         records = tuple(

@@ -106,3 +106,17 @@ def test_submodules_do_not_take_the_place_of_functions():
         "assert callable(tg.function) and callable(tg.compare), (tg.function, tg.compare)"
     )
     assert found.returncode == 0, found.stderr
+
+
+def test_what_runs_a_program_is_not_the_users(tmp_path):
+    from engine.origin import is_user_file
+
+    assert is_user_file(str(tmp_path / "train.py"))
+    assert is_user_file("/tmp/ipykernel_1234/567.py")
+    assert is_user_file("/x/site-packages/their_models/layers.py")
+    hosts = (
+        ast.__file__,
+        pytest.__file__.replace("pytest", "_pytest"),
+        "/x/site-packages/IPython/core/interactiveshell.py",
+    )
+    assert not any(map(is_user_file, [*hosts, str(ROOT / "tapegraph" / "cli.py"), "<frozen runpy>"]))

@@ -7,7 +7,7 @@ from typing import Any
 
 from engine import handle
 from engine.op import COMPOSITES, OPS
-from engine.ops import arithmetic, compare, create, dtype, index, linalg, math, nn, random, reduce, shape
+from engine.ops import arithmetic, compare, create, dtype, index, linalg, losses, math, nn, random, reduce, shape
 
 _HIDDEN = {
     "leaf",
@@ -23,6 +23,8 @@ _HIDDEN = {
     "in_range",
     "random_bits",
     "clamp",
+    "softmax_cross_entropy",
+    "softmax_cross_entropy_slope",
 }
 
 
@@ -150,4 +152,4 @@ def _transposed(self: Any) -> Any:
 
 
 _install()
-__all__ = ["dtype", "math", "nn", "public_functions", "reduce"]
+__all__ = ["dtype", "losses", "math", "nn", "public_functions", "reduce"]

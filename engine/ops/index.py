@@ -206,7 +206,7 @@ index_set: Op = Op(
 
 in_range = Op(
     "in_range",
-    lambda x, size: _checked(x, size),
+    lambda x, size: check_range(x, size),
     lambda x, size: Spec(x.shape, x.dtype),
     lower=Scalar("{0}", traps="({0} < {zero}) | ({0} >= {size})", trap_status=2),
     accepts=dtypes.INTEGERS,
@@ -220,7 +220,8 @@ in_range = Op(
 )
 
 
-def _checked(x: Any, size: int) -> Any:
+def check_range(x: Any, size: int) -> Any:
+    """Integers, or Trap where one lies outside [0, size)."""
     bad = (x < 0) | (x >= size)
     if bad.any():
         wrong = int(x[bad].flat[0])
@@ -229,7 +230,7 @@ def _checked(x: Any, size: int) -> Any:
 
 
 def _pick_kernel(x: Any, index: Any, axis: int) -> Any:
-    _checked(index, x.shape[axis])
+    check_range(index, x.shape[axis])
     return np.take_along_axis(x, np.expand_dims(index, axis), axis).squeeze(axis)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from engine import dtypes
 from engine.errors import ShapeError
 from engine.lowering import Product
-from engine.op import Op, Sample, apply, as_handle, composite, publish
+from engine.op import Op, Sample, apply, as_handle, publish
 from engine.ops.arithmetic import add
 from engine.ops.shape import expand_dims, matrix_transpose, reshape, squeeze
 from engine.sizes import agree, product, show_size
@@ -110,7 +111,50 @@ def _linear_errors(rng: np.random.Generator, dtype: DType) -> list[Sample]:
     return [Sample((np.ones((2, 5), dtype), np.ones((4, 3), dtype)), {}, ShapeError)]
 
 
-@composite(samples=_linear_samples, errors=_linear_errors, onnx="Gemm")
+def _linear_kernel(x: Any, weight: Any, *bias: Any) -> Any:
+    y = np.matmul(x.reshape(math.prod(x.shape[:-1]), x.shape[-1]), weight.T)
+    if bias:
+        y += bias[0]
+    return y.reshape(*x.shape[:-1], weight.shape[0])
+
+
+def _linear_spec(x: Any, weight: Any, *bias: Any) -> Spec:
+    out = (*x.shape[:-1], weight.shape[0])
+    if bias and not agree(bias[0].shape[-1], weight.shape[0]):
+        raise Incompatible(f"a bias of {bias[0].shape[-1]} for {weight.shape[0]} features")
+    return Spec(out, x.dtype)
+
+
+def _linear_in_ops(x: Any, weight: Any, *bias: Any) -> Any:
+    y = matmul(x, matrix_transpose(weight))
+    return add(y, bias[0]) if bias else y
+
+
+def _rows(x: Any) -> Any:
+    return x if x.ndim == 2 else reshape(x, (product(x.shape[:-1]), x.shape[-1]))
+
+
+def _linear_vjp(g: Any, y: Any, x: Any, weight: Any, *bias: Any) -> list[Any]:
+    slope = apply(_matmul, matrix_transpose(_rows(g)), _rows(x))
+    return [matmul(g, weight), slope, *(g for _ in bias)]
+
+
+_linear = Op(
+    "linear",
+    _linear_kernel,
+    _linear_spec,
+    vjp=_linear_vjp,
+    expand=_linear_in_ops,
+    accepts=dtypes.FLOATS,
+    onnx="Gemm",
+    order=71,
+    samples=_linear_samples,
+    errors=_linear_errors,
+    doc="x @ weight.T + bias in one step.",
+)
+
+
+@publish(_linear)
 def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     """x @ weight.T + bias (PyTorch). x: [..., in]; weight: [out, in]; bias: [out].
 
@@ -126,5 +170,4 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
             fix=f"make the last axis of the input {show_size(weight.shape[-1])} long, or build the layer for "
             f"{show_size(x.shape[-1]) if x.ndim else 1} features",
         )
-    y = matmul(x, matrix_transpose(weight))
-    return y if bias is None else add(y, bias)
+    return apply(_linear, x, weight) if bias is None else apply(_linear, x, weight, bias)

@@ -8,20 +8,19 @@ from typing import Any
 import numpy as np
 
 from engine import dtypes
-from engine.errors import ArgumentError, DTypeError, IndexRangeError, ShapeError
-from engine.op import Sample, apply, as_handle, composite, elementwise, normal_axes, normal_axis
+from engine.errors import ArgumentError, DTypeError, ShapeError
+from engine.op import Op, Sample, apply, as_handle, composite, elementwise, normal_axes, normal_axis, publish
 from engine.ops.arithmetic import abs as abs_
 from engine.ops.arithmetic import divide, maximum, multiply, subtract
-from engine.ops.compare import greater, not_equal, where
+from engine.ops.compare import greater, where
 from engine.ops.dtype import astype, stop_gradient
-from engine.ops.index import pick, take
+from engine.ops.index import take
 from engine.ops.math import erf, exp, expm1, log, log1p, rsqrt, sigmoid, tanh
 from engine.ops.random import Generator, bernoulli
 from engine.ops.reduce import max as max_
 from engine.ops.reduce import mean, sum
-from engine.ops.shape import reshape
-from engine.sizes import agree, same_shape
-from engine.spec import DType
+from engine.sizes import agree
+from engine.spec import DType, Spec
 
 
 def _points(rng: np.random.Generator, dtype: DType) -> list[Sample]:
@@ -105,13 +104,37 @@ def softmax(x: Any, axis: int = -1, dtype: Any = None) -> Any:
     return divide(e, sum(e, axis=place, keepdims=True))
 
 
-@composite(samples=_rows, onnx="LogSoftmax")
+def _log_softmax_kernel(x: Any, axis: int) -> Any:
+    shifted = x - x.max(axis=axis, keepdims=True, initial=-np.inf)
+    return shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
+
+
+def _log_softmax_in_ops(x: Any, axis: int) -> Any:
+    shifted = subtract(x, stop_gradient(max_(x, axis=axis, keepdims=True)))
+    return subtract(shifted, log(sum(exp(shifted), axis=axis, keepdims=True)))
+
+
+_log_softmax = Op(
+    "log_softmax",
+    _log_softmax_kernel,
+    lambda x, axis: Spec(x.shape, x.dtype),
+    vjp=(lambda g, y, x, axis: subtract(g, exp(y) * sum(g, axis=axis, keepdims=True)),),
+    expand=_log_softmax_in_ops,
+    accepts=dtypes.FLOATS,
+    floating=True,
+    keeps="y",
+    onnx="LogSoftmax",
+    order=72,
+    samples=_rows,
+    doc="log(softmax(x)) in one step.",
+)
+
+
+@publish(_log_softmax)
 def log_softmax(x: Any, axis: int = -1, dtype: Any = None) -> Any:
     """log(softmax(x)) along ``axis``, without overflow or cancellation."""
     x = as_handle(x) if dtype is None else astype(x, dtype)
-    place = normal_axis(axis, x.ndim, "log_softmax", x)
-    shifted = subtract(x, stop_gradient(max_(x, axis=place, keepdims=True)))
-    return subtract(shifted, log(sum(exp(shifted), axis=place, keepdims=True)))
+    return apply(_log_softmax, x, axis=normal_axis(axis, x.ndim, "log_softmax", x))
 
 
 # ---------------------------------------------------------------------------------------- layers
@@ -177,157 +200,3 @@ def _embedding_errors(rng: np.random.Generator, dtype: DType) -> list[Sample]:
 def embedding(input: Any, weight: Any) -> Any:
     """Rows of ``weight`` [n, d] chosen by integers ``input`` [...]: [..., d]. Raises IndexRangeError outside [-n, n)."""
     return take(weight, input, axis=0)
-
-
-# ---------------------------------------------------------------------------------------- losses
-
-
-def _reduced(loss: Any, reduction: str, op: str) -> Any:
-    match reduction:
-        case "mean":
-            return mean(loss)
-        case "sum":
-            return sum(loss)
-        case "none":
-            return loss
-    raise ArgumentError(f"reduction must be 'mean', 'sum' or 'none', not {reduction!r}", op=op)
-
-
-def _pair_samples(rng: np.random.Generator, dtype: DType) -> list[Sample]:
-    a, b = rng.uniform(-2, 2, (2, 2, 3)).astype(dtype)
-    return [Sample((a, b)), Sample((a, b), {"reduction": "sum"}), Sample((a, b), {"reduction": "none"})]
-
-
-def _pair_errors(rng: np.random.Generator, dtype: DType) -> list[Sample]:
-    return [
-        Sample((np.ones((2, 3), dtype), np.ones((3, 3), dtype)), {}, ShapeError),
-        Sample((np.ones((2, 3), dtype), np.ones((2, 3), dtype)), {"reduction": "avg"}, ArgumentError),
-    ]
-
-
-@composite(samples=_pair_samples, errors=_pair_errors)
-def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
-    """Squared difference, averaged unless told otherwise.
-
-    Raises ShapeError where the shapes differ: a silent broadcast here is nearly always a mistake.
-    """
-    input, target = as_handle(input), as_handle(target)
-    if len(input.shape) != len(target.shape) or not all(
-        agree(a, b) for a, b in zip(input.shape, target.shape, strict=True)
-    ):
-        raise ShapeError(
-            "input and target must have the same shape",
-            op="mse_loss",
-            operands=(input, target),
-            fix="reshape one of them, for instance target.reshape(input.shape)",
-        )
-    difference = subtract(input, target)
-    return _reduced(difference * difference, reduction, "mse_loss")
-
-
-def _entropy_samples(rng: np.random.Generator, dtype: DType) -> list[Sample]:
-    x = rng.uniform(-3, 3, (4, 3)).astype(dtype)
-    y = np.array([2, 0, 1, 1])
-    soft = rng.dirichlet(np.ones(3), 4).astype(dtype)
-    return [
-        Sample((x, y)),
-        Sample((x, y), {"reduction": "none"}),
-        Sample((x, y), {"reduction": "sum", "label_smoothing": 0.1}),
-        Sample((x, np.array([2, -100, 1, 1]))),
-        Sample((x, y), {"weight": np.array([1, 2, 0.5], dtype)}),
-        Sample((x, soft)),
-        Sample((x.T.reshape(1, 3, 4), y[None])),
-    ]
-
-
-def _entropy_errors(rng: np.random.Generator, dtype: DType) -> list[Sample]:
-    x = np.ones((4, 3), dtype)
-    return [
-        Sample((x, np.array([0, 1, 2])), {}, ShapeError),
-        Sample((x, np.array([0, 1, 2, 3])), {}, IndexRangeError),
-    ]
-
-
-@composite(samples=_entropy_samples, errors=_entropy_errors, onnx="SoftmaxCrossEntropyLoss")
-def cross_entropy(
-    input: Any,
-    target: Any,
-    weight: Any = None,
-    ignore_index: int = -100,
-    reduction: str = "mean",
-    label_smoothing: float = 0.0,
-) -> Any:
-    """Negative log-probability of the target class under softmax(input).
-
-    input: [n, classes], [n, classes, ...] or [classes], scores before softmax. target: integer classes of the same
-    shape without the class axis, or probabilities of the shape of input. ``weight``: [classes]. Targets equal to
-    ``ignore_index`` do not count. Raises ShapeError for other shapes, IndexRangeError for a class outside the range.
-    """
-    input, target = as_handle(input), as_handle(target)
-    axis = 0 if input.ndim == 1 else 1
-    logp = log_softmax(input, axis=axis)
-    if target.dtype.kind == "f":
-        return _soft_entropy(input, target, logp, axis, weight, reduction, label_smoothing)
-    expected = input.shape[:axis] + input.shape[axis + 1 :]
-    if target.ndim != len(expected) or not all(agree(n, m) for n, m in zip(target.shape, expected, strict=True)):
-        raise ShapeError(
-            f"class targets for scores of shape {input.shape} have shape {expected}",
-            op="cross_entropy",
-            operands=(input, target),
-        )
-    return nll_loss(logp, target, weight, ignore_index, reduction, label_smoothing)
-
-
-def _soft_entropy(input: Any, target: Any, logp: Any, axis: int, weight: Any, reduction: str, smoothing: float) -> Any:
-    if not same_shape(target.shape, input.shape) and not all(
-        agree(n, m) for n, m in zip(target.shape, input.shape, strict=False)
-    ):
-        raise ShapeError(
-            "probabilities must have the shape of the scores", op="cross_entropy", operands=(input, target)
-        )
-    if smoothing:
-        target = target * (1 - smoothing) + smoothing / int(input.shape[axis])
-    if weight is not None:
-        logp = logp * reshape(as_handle(weight), tuple(-1 if i == axis else 1 for i in range(input.ndim)))
-    loss = -sum(target * logp, axis=axis)
-    return _reduced(loss, reduction, "cross_entropy")
-
-
-def _nll_samples(rng: np.random.Generator, dtype: DType) -> list[Sample]:
-    x = rng.uniform(-3, -0.1, (4, 3)).astype(dtype)
-    return [Sample((x, np.array([2, 0, 1, 1]))), Sample((x, np.array([2, 0, -100, 1])), {"reduction": "sum"})]
-
-
-@composite(samples=_nll_samples, onnx="NegativeLogLikelihoodLoss")
-def nll_loss(
-    input: Any,
-    target: Any,
-    weight: Any = None,
-    ignore_index: int = -100,
-    reduction: str = "mean",
-    label_smoothing: float = 0.0,
-) -> Any:
-    """The negative of the log-probability that ``input`` gives the target class.
-
-    input: [n, classes, ...] or [classes]; target: integers of the same shape without the class axis.
-    """
-    input, target = as_handle(input), as_handle(target)
-    axis = 0 if input.ndim == 1 else 1
-    counted = not_equal(target, ignore_index)
-    safe = where(counted, target, 0)
-    picked = apply(pick, input, safe, axis=axis)
-    scale = astype(counted, input.dtype)
-    if weight is not None:
-        scale = scale * take(as_handle(weight), safe, axis=0)
-    loss = -(picked * scale)
-    if label_smoothing:
-        spread = (
-            input
-            if weight is None
-            else input * reshape(as_handle(weight), tuple(-1 if i == axis else 1 for i in range(input.ndim)))
-        )
-        smooth = -sum(spread, axis=axis) * astype(counted, input.dtype) / int(input.shape[axis])
-        loss = loss * (1 - label_smoothing) + smooth * label_smoothing
-    if reduction == "mean":
-        return divide(sum(loss), sum(scale))
-    return _reduced(loss, reduction, "nll_loss")

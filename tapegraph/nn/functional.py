@@ -2,9 +2,9 @@
 
 from engine.ops.create import one_hot
 from engine.ops.linalg import linear
+from engine.ops.losses import cross_entropy, mse_loss, nll_loss
 from engine.ops.math import sigmoid, tanh
 from engine.ops.nn import (
-    cross_entropy,
     dropout,
     elu,
     embedding,
@@ -12,8 +12,6 @@ from engine.ops.nn import (
     layer_norm,
     leaky_relu,
     log_softmax,
-    mse_loss,
-    nll_loss,
     relu,
     silu,
     softmax,

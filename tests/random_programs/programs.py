@@ -117,7 +117,7 @@ SMOOTH: dict[str, Callable[[Any], Any]] = {
     "root": lambda x: _above(x) ** 0.5,
     "power": lambda x: _above(x) ** -1,
     "elu": tg.elu,
-    "stop": lambda x: x + tg.stop_gradient(x),
+    "stop": lambda x: x * 0.5 + tg.stop_gradient(x) * 0.5,
 }
 KINKED: dict[str, Callable[[Any], Any]] = {
     "relu": tg.relu,
@@ -125,7 +125,7 @@ KINKED: dict[str, Callable[[Any], Any]] = {
     "leaky_relu": tg.leaky_relu,
     "clip": lambda x: tg.clip(x, -0.7, 0.9),
 }
-SLOPE = 4.0  # no function above is steeper within BOUND
+SLOPE = 2.5  # no function above is steeper within BOUND
 WORDS: dict[str, Callable[..., Any]] = {
     **SMOOTH,
     **KINKED,
@@ -208,7 +208,12 @@ class Drafter:
         self.known.append(value)
         if value.kind == "f" and (value.bound > BOUND or value.error > ERROR):
             scale = 0.5 ** math.ceil(math.log2(max(value.bound / 2, value.error / 30)))
-            self.emit("scale", (len(self.known) - 1,), Value(value.shape, "f", value.bound * scale, value.error * scale + 1), scale)
+            self.emit(
+                "scale",
+                (len(self.known) - 1,),
+                Value(value.shape, "f", value.bound * scale, value.error * scale + 1),
+                scale,
+            )
 
     def pick(self, fits: Callable[[Value], bool] = lambda v: True) -> int | None:
         """The position of a value of some kind, later ones first; None where there is none."""
@@ -217,7 +222,9 @@ class Drafter:
 
     def step(self) -> None:
         """Add one instruction, of a random family; none where the family finds no operand."""
-        family = self.one_of([unary, constant, binary, choice, product, fold, scan, view, part, write, join, index, whole, logic])
+        family = self.one_of(
+            [unary, constant, binary, choice, product, fold, scan, view, part, write, join, index, whole, logic]
+        )
         family(self)
 
 
@@ -230,7 +237,7 @@ def unary(d: Drafter) -> None:
     if at is not None:
         v = d.known[at]
         word = d.one_of([*SMOOTH, *(KINKED if d.kinks else ())])
-        d.emit(word, (at,), Value(v.shape, "f", max(2 * v.bound, 3.0), SLOPE * v.error + 4))
+        d.emit(word, (at,), Value(v.shape, "f", v.bound + 1, SLOPE * v.error + 4))
 
 
 def constant(d: Drafter) -> None:
@@ -313,7 +320,7 @@ def product(d: Drafter) -> None:
 
 def _product(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...] | None:
     try:
-        shape = np.matmul(np.empty(a), np.empty(b)).shape
+        shape = np.matmul(np.ones(a), np.ones(b)).shape
     except ValueError:
         return None
     return shape if math.prod(shape) <= ELEMENTS else None
@@ -358,7 +365,11 @@ def view(d: Drafter) -> None:
     word = d.one_of(["reshape", "permute", "broadcast", "expand", "flip", "roll"])
     if word == "reshape":
         n = v.size
-        options = [(n,), *((a, n // a) for a in SIZES if n % a == 0), *((a, b, n // (a * b)) for a in SIZES for b in SIZES if n % (a * b) == 0)]
+        options = [
+            (n,),
+            *((a, n // a) for a in SIZES if n % a == 0),
+            *((a, b, n // (a * b)) for a in SIZES for b in SIZES if n % (a * b) == 0),
+        ]
         shape = d.one_of([*options, ()] if n == 1 else options)
         return d.emit(word, (at,), _spread(v, shape), shape)
     if word == "permute":
@@ -366,7 +377,9 @@ def view(d: Drafter) -> None:
         return d.emit(word, (at,), _spread(v, tuple(v.shape[a] for a in axes)), tuple(axes))
     if word == "broadcast":
         shape = (*d.one_of([(), (2,), (3,)]), *(d.one_of([1, 2, 3]) if n == 1 else n for n in v.shape))
-        return d.emit(word, (at,), _spread(v, shape), shape) if math.prod(shape) <= ELEMENTS and len(shape) < 5 else None
+        return (
+            d.emit(word, (at,), _spread(v, shape), shape) if math.prod(shape) <= ELEMENTS and len(shape) < 5 else None
+        )
     if word == "expand" and v.rank < 4:
         axis = d.one_of(range(v.rank + 1))
         return d.emit(word, (at,), _spread(v, (*v.shape[:axis], 1, *v.shape[axis:])), axis)
@@ -381,7 +394,11 @@ def _index(d: Drafter, v: Value) -> tuple[Any, ...]:
     chosen: list[Any] = []
     for n in v.shape[: d.one_of(range(1, v.rank + 1))]:
         steps = [slice(None), slice(None, None, -1), 0, -1, slice(0, 1), None]
-        chosen.append(d.one_of(steps if n < 2 else [*steps, slice(1, None), slice(None, -1), slice(None, None, 2), slice(None, 0, -1)]))
+        chosen.append(
+            d.one_of(
+                steps if n < 2 else [*steps, slice(1, None), slice(None, -1), slice(None, None, 2), slice(None, 0, -1)]
+            )
+        )
     return tuple(chosen)
 
 
@@ -412,7 +429,13 @@ def join(d: Drafter) -> None:
         return
     a = d.known[i]
     axis = d.one_of(range(a.rank))
-    j = d.pick(lambda v: v.kind == a.kind and v.rank == a.rank and all(m == n for k, (m, n) in enumerate(zip(v.shape, a.shape, strict=True)) if k != axis))
+    j = d.pick(
+        lambda v: (
+            v.kind == a.kind
+            and v.rank == a.rank
+            and all(m == n for k, (m, n) in enumerate(zip(v.shape, a.shape, strict=True)) if k != axis)
+        )
+    )
     b = d.known[j]
     word = d.one_of(["concat", "stack"] if a.shape == b.shape and a.rank < 4 else ["concat"])
     if word == "concat":
