@@ -17,13 +17,12 @@ from compiler.products import Matrix, as_matrix, product_step
 from compiler.stages import Stages
 from compiler.step import Bind, Callback, Step
 from engine.lowering import Assemble, Fold, Loop, Product, Scalar, View, contiguous
-from engine.op import OPS
+from engine.ops.dtype import identity
+from engine.ops.shape import broadcast_op
 from engine.record import Record
 from engine.sizes import product, same
 from engine.state import State
 from graph.graph import Graph
-
-IDENTITY = OPS["stop_gradient"]
 
 
 @dataclass
@@ -252,7 +251,7 @@ class Planner:
         """A record equal to this one that has a dense buffer of its own; the copying step is emitted at once."""
         copy = self.copies.get(record)
         if copy is None:
-            copy = Record(IDENTITY, (record,), {}, record.shape, record.dtype, record.origin, False)
+            copy = Record(identity, (record,), {}, record.shape, record.dtype, record.origin, False)
             self.copies[record] = copy
             self.places[copy] = new_place("temp", record.dtype, record.shape)
             self._copy_into(copy, self.places[copy])
@@ -266,7 +265,7 @@ class Planner:
         """Make ``place`` hold a result, unless its unit wrote it there."""
         held = self.locate(record) if record.op.name not in INLINE else None
         if held is None or held.buffer is not place.buffer or not held.whole:
-            self._copy_into(Record(IDENTITY, (record,), {}, record.shape, record.dtype, record.origin), place)
+            self._copy_into(Record(identity, (record,), {}, record.shape, record.dtype, record.origin), place)
 
     def dense_place(self, record: Record) -> Place:
         place = self.locate(record)
@@ -291,7 +290,7 @@ class Planner:
             case Assemble(parts=parts):
                 for number, layout in parts([a.spec for a in record.args], record.spec, record.attrs):
                     a = record.args[number]
-                    copy = Record(IDENTITY, (a,), {}, a.shape, a.dtype, record.origin)
+                    copy = Record(identity, (a,), {}, a.shape, a.dtype, record.origin)
                     self._copy_into(copy, Place(place.buffer, layout, a.shape))
             case Loop():
                 self._loop(record, record.op.lower, place)
@@ -307,7 +306,7 @@ class Planner:
         names = re.match(r"def kernel\(([^)]*)\)", text).group(1).replace(" ", "").split(",")  # type: ignore[union-attr]
         if lower.reuses is not None:
             a = record.args[lower.reuses]
-            self._copy_into(Record(IDENTITY, (a,), {}, a.shape, a.dtype, record.origin), place)
+            self._copy_into(Record(identity, (a,), {}, a.shape, a.dtype, record.origin), place)
         arrays = [self.dense_place(a) for i, a in enumerate(record.args) if i != lower.reuses]
         params, binds = [], []
         for name, p in zip(names, [*arrays, place]):
@@ -333,7 +332,7 @@ class Planner:
             found = as_matrix(self.places[self._copied(record)], result.shape)
         if found is None:  # batch axes that broadcast in an irregular pattern
             shape = (*result.shape[:-2], *record.shape[-2:])
-            wide = Record(OPS["broadcast_to"], (record,), {"shape": shape}, shape, record.dtype, record.origin)
+            wide = Record(broadcast_op, (record,), {"shape": shape}, shape, record.dtype, record.origin)
             found = as_matrix(self.places[self._copied(wide)], result.shape)
             assert found is not None
         return found

@@ -32,7 +32,11 @@ def broadcast(*shapes: Shape) -> Shape:
                 continue
             if same(size, 1):
                 size = n
-            elif not agree(size, n):
+            elif agree(size, n) or agree(n, 1):
+                continue
+            elif agree(size, 1):
+                size = n
+            else:
                 raise Incompatible(f"sizes {show_size(size)} and {show_size(n)} at axis {axis}")
         out.append(size)
     return tuple(out)

@@ -18,7 +18,7 @@ from tapegraph.comparison.figures import Agreement, Comparison, Start, speed
 from tapegraph.comparison.lane import Array, Lane, arena, outputs
 from tapegraph.comparison.threads import pinned
 from tapegraph.function import Function
-from tapegraph.testing import _states
+from tapegraph.testing import states_of
 
 BLOCK = 15  # batches in a row in one mode; a change of mode costs caches, a long row lets noise hit one mode only
 ENOUGH = 60  # timed calls in each mode; where training makes fewer, more are made that change nothing
@@ -59,7 +59,7 @@ def compare(
     body = step.body if isinstance(step, Function) else step
     fidelity = step.fidelity if isinstance(step, Function) else "rounding"
     compiled = Function(body, fidelity=fidelity, specialize=step.specialize if isinstance(step, Function) else None)
-    held = _states([body if states is None else list(states), default_generator])
+    held = states_of([body if states is None else list(states), default_generator])
     _, static = lanes = Lane("eager", body, held), Lane("static", compiled, held)
     control = Lane("static", compiled, held)
     control.nudge()

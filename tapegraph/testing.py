@@ -115,7 +115,7 @@ def assert_modes_agree(
     """
     from tapegraph.function import compile  # loads the compiler, which the gradient check does without
 
-    held = _states([fn if states is None else list(states), default_generator])
+    held = states_of([fn if states is None else list(states), default_generator])
     before = [(np.array(s), s.grad) for s in held]
 
     def run(function: Callable[..., Any]) -> tuple[list[list[Any]], list[Any]]:
@@ -152,7 +152,7 @@ def _assert_same(label: str, eager: Any, static: Any, rtol: float, atol: float) 
     np.testing.assert_allclose(static, eager, rtol=rtol, atol=atol, err_msg=f"{label}: static mode against eager mode")
 
 
-def _states(things: Iterable[Any]) -> list[State]:
+def states_of(things: Iterable[Any]) -> list[State]:
     """Every state that can be reached from things: through modules, optimizers, generators, nests and functions."""
     found: list[State] = []
     seen: set[int] = set()

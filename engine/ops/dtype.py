@@ -48,7 +48,7 @@ def astype(x: Any, dtype: Any, /, *, copy: bool = True) -> Any:
     return x if x.dtype == target else _op.apply(_astype, x, dtype=target)
 
 
-_stop = Op(
+identity = Op(
     "stop_gradient",
     lambda x: x,
     lambda x: Spec(x.shape, x.dtype),
@@ -65,7 +65,7 @@ _stop = Op(
 )
 
 
-@publish(_stop)
+@publish(identity)
 def stop_gradient(x: Any) -> Any:
     """x itself, through which no gradient flows (``x.detach()`` in PyTorch, ``lax.stop_gradient`` in JAX)."""
     return as_handle(x).detach()

@@ -245,7 +245,7 @@ def _broadcast_layout(layout: Layout, old: Shape, new: Shape, attrs: dict[str, A
     return Layout(layout.offset, tuple(strides))
 
 
-_broadcast_to = Op(
+broadcast_op = Op(
     "broadcast_to",
     lambda x, shape: np.broadcast_to(x, shape),
     lambda x, shape: Spec(shape, x.dtype),
@@ -265,13 +265,13 @@ _broadcast_to = Op(
 )
 
 
-@publish(_broadcast_to)
+@publish(broadcast_op)
 def broadcast_to(x: Any, /, shape: Any) -> Any:
     """``x`` with axes of size 1 (and new leading ones) repeated to ``shape`` (Array API)."""
     x = as_handle(x)
     wanted = normal_shape(shape, "broadcast_to")
     fits = len(x.shape) <= len(wanted) and all(
-        same(n, 1) or agree(n, m) for n, m in zip(reversed(x.shape), reversed(wanted), strict=False)
+        same(n, 1) or agree(n, m) or agree(n, 1) for n, m in zip(reversed(x.shape), reversed(wanted), strict=False)
     )
     if not fits:
         raise ShapeError(
@@ -280,7 +280,7 @@ def broadcast_to(x: Any, /, shape: Any) -> Any:
             operands=(x,),
             fix="each size must be equal to the wanted one, or 1, counted from the last axis",
         )
-    return x if same_shape(x.shape, wanted) else apply(_broadcast_to, x, shape=wanted)
+    return x if same_shape(x.shape, wanted) else apply(broadcast_op, x, shape=wanted)
 
 
 def broadcast_arrays(*arrays: Any) -> list[Any]:

@@ -315,6 +315,8 @@ def product(d: Drafter) -> None:
         d.emit("matmul", (i, j), Value(_product(a.shape, b.shape), "f", k * a.bound * b.bound, error))
     elif a.rank >= 2:
         k, shape = a.shape[-1], (*a.shape[:-1], a.shape[-2])
+        if math.prod(shape) > ELEMENTS:
+            return
         d.emit("gram", (i,), Value(shape, "f", k * a.bound**2, k * (2 * a.bound * a.error + a.bound**2)))
 
 
