@@ -9,7 +9,7 @@ import numpy as np
 from compiler.buffers import Place
 from compiler.fuse import Unit
 from compiler.kernel import Kernel
-from compiler.nest import Nest
+from compiler.nest import Access, Nest
 from compiler.parameters import Parameters, cast, type_name
 from compiler.stages import Stages
 from compiler.step import Step
@@ -40,6 +40,7 @@ class Emitter:
         self.depth = 1
         self.rows: dict[Record, str] = {}  # values known for the current outer index
         self.values: dict[object, str] = {}  # values known inside the current pass
+        self.load_names: dict[Access, str] = {}  # one name in all passes, so that its type is one
         self.stored: set[Record] = set()  # members that an earlier pass has written to memory
 
     def emit(self) -> Step:
@@ -191,7 +192,7 @@ class Emitter:
         if access.buffer is None:
             return f"{type_name(a.dtype)}({self.nest.at(access)})"
         if access not in self.values:
-            self.values[access] = f"x{list(self.nest.loads.values()).index(access)}"
+            self.values[access] = self.load_names.setdefault(access, f"x{len(self.load_names)}")
             self._put(f"{self.values[access]} = {self.nest.element(access)}")
         return self.values[access]
 

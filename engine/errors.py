@@ -112,11 +112,12 @@ class InternalError(TapegraphError):
 class Trap(Exception):
     """A kernel's report of a mistake in its data: a status (see ``lowering.STATUS``), in both modes the same."""
 
-    def __init__(self, status: int, detail: str = "", fix: str = "") -> None:
+    def __init__(self, status: int, detail: str = "", fix: str = "", op: str | None = None) -> None:
         super().__init__(status, detail)
         self.status = status
         self.detail = detail
         self.fix = fix
+        self.op = op  # the op at fault, where a kernel does the work of several
 
 
 _TRAPPED: dict[int, tuple[type[TapegraphError], str, str]] = {
@@ -129,7 +130,7 @@ _TRAPPED: dict[int, tuple[type[TapegraphError], str, str]] = {
 def trapped(trap: Trap, op: str, operands: Sequence[Any], origin: _origin.Origin) -> TapegraphError:
     """The error that a kernel's report means, addressed to the user's line."""
     kind, problem, fix = _TRAPPED[trap.status]
-    return kind(f"{problem}{trap.detail}", op=op, operands=operands, fix=trap.fix or fix, origin=origin)
+    return kind(f"{problem}{trap.detail}", op=trap.op or op, operands=operands, fix=trap.fix or fix, origin=origin)
 
 
 def shapes_text(*shapes: Any) -> str:

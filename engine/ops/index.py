@@ -220,12 +220,13 @@ in_range = Op(
 )
 
 
-def check_range(x: Any, size: int) -> Any:
+def check_range(x: Any, size: int, op: str | None = None) -> Any:
     """Integers, or Trap where one lies outside [0, size)."""
     bad = (x < 0) | (x >= size)
     if bad.any():
         wrong = int(x[bad].flat[0])
-        raise Trap(2, f": {wrong}, where the axis has size {size}", f"classes and positions must lie in [0, {size})")
+        fix = f"classes and positions must lie in [0, {size})"
+        raise Trap(2, f": {wrong}, where the axis has size {size}", fix, op)
     return x
 
 

@@ -69,20 +69,21 @@ def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
 
 
 def _entropy_parts(x: Any, target: Any, axis: int, ignore: int, reduction: str) -> tuple[Any, Any, Any]:
-    """log(softmax(x)), the classes that count (0 for the others), and the weight of each in the loss."""
+    """log(softmax(x)), where in it the targets' entries lie (as a NumPy index), and the weight of each in the loss."""
     counted = target != ignore
-    safe = np.where(counted, target, 0)
-    check_range(safe, x.shape[axis])
-    weight = counted.astype(x.dtype)
+    everything = counted.all()
+    safe = target if everything else np.where(counted, target, 0)
+    check_range(safe, x.shape[axis], pick.name)
+    places = list(np.ix_(*(np.arange(n) for n in safe.shape))) if safe.ndim > 1 else [np.arange(n) for n in safe.shape]
+    weight = x.dtype.type(1) if everything else counted.astype(x.dtype)
     if reduction == "mean":
-        weight = weight / weight.sum(dtype=x.dtype)
-    logp = _log_softmax.kernel(x, axis=axis)
-    return logp, np.expand_dims(safe, axis), weight
+        weight = weight / counted.sum(dtype=x.dtype)
+    return _log_softmax.kernel(x, axis=axis), (*places[:axis], safe, *places[axis:]), weight
 
 
 def _entropy_kernel(x: Any, target: Any, axis: int, ignore: int, reduction: str) -> Any:
-    logp, index, weight = _entropy_parts(x, target, axis, ignore, reduction)
-    loss = -np.take_along_axis(logp, index, axis).squeeze(axis) * weight
+    logp, places, weight = _entropy_parts(x, target, axis, ignore, reduction)
+    loss = logp[places] * -weight
     return loss if reduction == "none" else loss.sum(dtype=x.dtype)
 
 
@@ -95,10 +96,10 @@ def _entropy_in_ops(x: Any, target: Any, axis: int, ignore: int, reduction: str)
 
 
 def _slope_kernel(x: Any, target: Any, axis: int, ignore: int, reduction: str) -> Any:
-    logp, index, weight = _entropy_parts(x, target, axis, ignore, reduction)
+    logp, places, weight = _entropy_parts(x, target, axis, ignore, reduction)
     slope = np.exp(logp)
-    np.put_along_axis(slope, index, np.take_along_axis(slope, index, axis) - 1, axis)
-    slope *= np.expand_dims(weight, axis)
+    slope[places] -= 1
+    slope *= np.expand_dims(weight, axis) if weight.ndim else weight
     return slope
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -76,16 +77,14 @@ def test_dtypes_it_does_not_take(name):
 def test_axes_outside_the_array(name, axis):
     entry = ENTRIES[name]
     first = cases.samples(entry, dtype_of(entry))[0]
-    names = tg_parameters(entry)
+    names = parameters(entry)
     args = first.args[: names.index("axis")] if "axis" in names[: len(first.args)] else first.args
     found = assert_parity(entry, Sample(args, {**first.attrs, "axis": axis}))
     assert found[:2] == (AxisError, name)
 
 
-def tg_parameters(entry: Entry) -> list[str]:
+def parameters(entry: Entry) -> list[str]:
     """The names of the parameters of the public function, in order."""
-    import inspect
-
     return list(inspect.signature(entry.call).parameters)
 
 

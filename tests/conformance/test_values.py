@@ -74,7 +74,10 @@ def test_eager_is_the_numpy_kernel(name, dtype):
     found = cases.eager(run, arrays)
     assert len(found) == len(expected(name, dtype))
     for number, (y, wanted) in enumerate(zip(found, expected(name, dtype), strict=True)):
-        assert_equal(y, wanted, f"result {number}")
+        if entry.op is not None and entry.op.expand is None:
+            assert_equal(y, wanted, f"result {number}")
+        else:  # eager takes some ops in one step that a graph spells out
+            assert_close(entry, y, wanted, f"result {number}")
 
 
 @pytest.mark.parametrize("name", [e.name for e in ENTRIES.values() if e.elementwise])
