@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
 
 from engine.lowering import Fold, Scalar, View
 from engine.record import Record
@@ -70,9 +71,10 @@ def relabeled(record: Record, source: AxisMap) -> AxisMap:
 class Fuser:
     """Grows groups along the edges of a graph, in dependence order."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, thorough: bool) -> None:
         self.unit_of: dict[Record, Unit] = {}
         self.graph = graph
+        self.thorough = thorough
 
     def run(self) -> list[Unit]:
         """The units of the graph; each record that needs computing belongs to exactly one."""
@@ -233,8 +235,12 @@ class Fuser:
             self.unit_of[record] = unit
 
     def _depends(self, units: list[Unit], on: set[Unit]) -> bool:
-        """Whether any of ``units`` needs, directly or not, something of ``on`` to have run before it."""
-        floor = min(u.first for u in on)
+        """Whether any of ``units`` needs, directly or not, something of ``on`` to have run before it.
+
+        Unless thorough, units that end before ``on`` begins are taken not to, which is quick and nearly always right:
+        one of them may still need a member of a unit that goes on after ``on`` began.
+        """
+        floor = -1 if self.thorough else min(u.first for u in on)
         seen = set(units)
         stack = list(units)
         while stack:
@@ -254,4 +260,16 @@ class Fuser:
 
 def fuse(graph: Graph) -> list[Unit]:
     """The units of a graph, in an order of first appearance (not yet of execution)."""
-    return Fuser(graph).run()
+    units = Fuser(graph, thorough=False).run()
+    return Fuser(graph, thorough=True).run() if circular(units) else units
+
+
+def circular(units: list[Unit]) -> bool:
+    """Whether some units need each other, so that no order of running them is right."""
+    unit_of = {r: u for u in units for r in u.members}
+    before = {u: {unit_of[a] for r in u.members for a in r.args if a in unit_of} - {u} for u in units}
+    try:
+        tuple(TopologicalSorter(before).static_order())
+    except CycleError:
+        return True
+    return False

@@ -17,7 +17,7 @@ from compiler.plan import Plan
 from compiler.step import Callback, Step
 from engine.errors import FeedError, InternalError, Trap, trapped
 from engine.lowering import Product
-from engine.ops.shape import check_slice
+from engine.ops.slices import check_slice
 from engine.sizes import Dim, evaluate, evaluated, static_shape
 from engine.state import Pending, State
 from graph import reference

@@ -1,8 +1,7 @@
-"""Op, the one record that holds all that is known of an operation, and the makers that fill it in."""
+"""Op, the one record that holds all that is known of an operation."""
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -11,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from engine import dispatch, dtypes
-from engine.errors import ArgumentError, AxisError, DTypeError, ShapeError
+from engine.errors import ArgumentError, DTypeError, ShapeError
 from engine.handle import Handle, is_scalar
-from engine.lowering import Fold, Lowering, Scalar
+from engine.lowering import Lowering
 from engine.record import NO_ATTRS
-from engine.sizes import Dim, Shape, Size
-from engine.spec import DType, Incompatible, Spec, broadcast
+from engine.sizes import Dim, show_shape
+from engine.spec import DType, Incompatible, Spec
 
 
 class Trait(Enum):
@@ -207,8 +206,6 @@ def _weak(value: Any, target: DType, op: Op, args: tuple[Any, ...]) -> Any:
 
 
 def _shape_text(a: Any) -> str:
-    from engine.sizes import show_shape
-
     return show_shape(a.shape) if hasattr(a, "shape") else repr(a)
 
 
@@ -221,137 +218,6 @@ def _shape_fix(op: str, args: Sequence[Any]) -> str:
         if short[0] is long[0] or (isinstance(short[0], int) and short[0] == long[0]):
             return "to align it with axis 0, give the vector a second axis: expand_dims(v, axis=1)"
     return "shapes are compared from the last axis; each pair of sizes must be equal or one of them 1"
-
-
-def dtype_of(a: Any, like: DType | None = None) -> DType:
-    """The dtype of an operand; a weak scalar takes that of the arrays beside it."""
-    if hasattr(a, "dtype"):
-        found: DType = a.dtype
-        return found
-    return like if like is not None else dtypes.default_dtype(a)
-
-
-def shape_of(a: Any) -> Shape:
-    """The shape of an operand; a scalar has none."""
-    return a.shape if hasattr(a, "shape") else ()
-
-
-_results: dict[tuple[Any, ...], DType] = {}
-
-
-def probe(kernel: Callable[..., Any], *operand_dtypes: DType, **attrs: Any) -> DType:
-    """The dtype NumPy gives the result, found by running the kernel once on one-element arrays."""
-    key = (kernel, operand_dtypes, tuple(sorted(attrs.items())))
-    found = _results.get(key)
-    if found is None:
-        with np.errstate(all="ignore"):
-            out = kernel(*(np.ones((1,), d) for d in operand_dtypes), **attrs)
-        found = _results[key] = np.asarray(out).dtype
-    return found
-
-
-# ------------------------------------------------------------------------------------------------ makers
-
-
-def elementwise(
-    kernel: Callable[..., Any],
-    arity: int,
-    *,
-    name: str | None = None,
-    lower: str | Scalar,
-    expensive: bool = False,
-    traits: Iterable[Trait] = (),
-    doc: str = "",
-    **rest: Any,
-) -> Op:
-    """An op on matching elements: shapes broadcast, the dtype is what NumPy's kernel gives."""
-
-    def infer(*args: Any) -> Spec:
-        like = next(a.dtype for a in args[op.casts or slice(0)] if hasattr(a, "dtype"))
-        # Only operands outside the promotion (the condition of ``where``) keep a dtype of their own.
-        operand_dtypes = [dtype_of(a, like) for a in args]
-        return Spec(broadcast(*(shape_of(a) for a in args)), probe(kernel, *operand_dtypes))
-
-    op = Op(
-        name or kernel.__name__,
-        kernel,
-        infer,
-        lower=Scalar(lower, expensive) if isinstance(lower, str) else lower,
-        traits=(Trait.ELEMENTWISE, *traits),
-        doc=doc,
-        **rest,
-    )
-    op.__dict__["arity"] = arity
-    op.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [inspect.Parameter(n, inspect.Parameter.POSITIONAL_ONLY) for n in ("x1", "x2", "x3")[:arity]]
-        if arity > 1
-        else [inspect.Parameter("x", inspect.Parameter.POSITIONAL_ONLY)]
-    )
-    return op
-
-
-def reduction(name: str, ufunc_reduce: Callable[..., Any], lower: Fold | None, *, doc: str, **rest: Any) -> Op:
-    """An op that folds axes; the result keeps them with size 1 (the public function squeezes them)."""
-
-    def kernel(x: Any, axis: tuple[int, ...]) -> Any:
-        return ufunc_reduce(x, axis=axis, keepdims=True)
-
-    def infer(x: Any, axis: tuple[int, ...]) -> Spec:
-        shape = tuple(1 if i in axis else n for i, n in enumerate(x.shape))
-        return Spec(shape, probe(kernel, x.dtype, axis=(0,)))
-
-    return Op(name, kernel, infer, lower=lower, traits=(Trait.REDUCTION,), doc=doc, **rest)
-
-
-@dataclass(frozen=True)
-class Composite:
-    """A public function over ops, with the samples its generated tests use."""
-
-    name: str
-    function: Callable[..., Any]
-    samples: Samples | None
-    errors: Samples | None
-    onnx: str | None
-    accepts: frozenset[DType]
-    smooth: bool
-
-
-COMPOSITES: dict[str, Composite] = {}
-
-
-def composite(
-    *,
-    samples: Samples | None = None,
-    errors: Samples | None = None,
-    onnx: str | None = None,
-    accepts: frozenset[DType] = dtypes.FLOATS,
-    smooth: bool = True,
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Register a function over ops in the op table; autodiff, both modes and the compiler come for free."""
-
-    def register(function: Callable[..., Any]) -> Callable[..., Any]:
-        name = function.__name__
-        if name in COMPOSITES:
-            raise ValueError(f"a composite named {name} exists already")
-        COMPOSITES[name] = Composite(name, function, samples, errors, onnx, accepts, smooth)
-        return function
-
-    return register
-
-
-def publish(op: Op) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Make a function the public face of a primitive op: it normalises arguments and applies the op."""
-
-    def register(function: Callable[..., Any]) -> Callable[..., Any]:
-        op.public = function
-        if not function.__doc__:
-            function.__doc__ = op.__doc__
-        return function
-
-    return register
-
-
-# ------------------------------------------------------------------------------------------------ arguments
 
 
 def as_handle(x: Any) -> Any:
@@ -371,45 +237,3 @@ def holds_handle(x: Any) -> bool:
 def apply(op: Op, *args: Any, **attrs: Any) -> Any:
     """Apply a primitive whose arguments are already normalised."""
     return dispatch.current().apply(op, args, attrs or NO_ATTRS)
-
-
-def normal_axis(axis: Any, rank: int, op: str, operand: Any = None) -> int:
-    """A non-negative axis; raises AxisError outside ``[-rank, rank)``."""
-    try:
-        number = axis.__index__()
-    except AttributeError:
-        raise ArgumentError(f"axis must be an int, not {axis!r}", op=op) from None
-    if not -rank <= number < rank:
-        raise AxisError(
-            f"axis {number} is outside an array of {rank} dimension{'s' * (rank != 1)}",
-            op=op,
-            operands=() if operand is None else (operand,),
-            fix=f"use an axis from {-rank} to {rank - 1}" if rank else "a 0-d array has no axes",
-        )
-    return int(number) % rank
-
-
-def normal_axes(axis: Any, rank: int, op: str, operand: Any = None) -> tuple[int, ...]:
-    """A sorted tuple of non-negative axes; None means all of them."""
-    if axis is None:
-        return tuple(range(rank))
-    listed = axis if isinstance(axis, tuple | list) else (axis,)
-    axes = sorted(normal_axis(a, rank, op, operand) for a in listed)
-    if len(set(axes)) != len(axes):
-        raise ArgumentError(f"axis {axis} names an axis twice", op=op)
-    return tuple(axes)
-
-
-def normal_shape(shape: Any, op: str) -> Shape:
-    """A tuple of sizes from an int, a dim or a sequence of them."""
-    if isinstance(shape, int | np.integer | Dim):
-        shape = (shape,)
-    sizes: list[Size] = []
-    for n in shape:
-        if isinstance(n, Dim):
-            sizes.append(n)
-        elif hasattr(n, "__index__"):
-            sizes.append(int(n))
-        else:
-            raise ArgumentError(f"a size must be an int, not {n!r}", op=op)
-    return tuple(sizes)

@@ -1,8 +1,13 @@
 """Hypothesis draws the same examples on every run: a failure in CI is a failure here."""
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 settings.register_profile(
-    "tapegraph", derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+    "tapegraph",
+    derandomize=True,
+    deadline=None,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
 )
 settings.load_profile("tapegraph")

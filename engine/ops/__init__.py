@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from engine import handle
-from engine.op import COMPOSITES, OPS
+from engine.makers import COMPOSITES
+from engine.op import OPS
 from engine.ops import arithmetic, compare, create, dtype, index, linalg, losses, math, nn, random, reduce, shape
 
 _HIDDEN = {

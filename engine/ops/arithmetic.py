@@ -11,9 +11,11 @@ from engine import op as _op
 from engine.errors import Trap
 from engine.handle import is_scalar
 from engine.lowering import Scalar
-from engine.op import Op, Sample, Trait, as_handle, elementwise, publish
+from engine.makers import composite, elementwise, publish
+from engine.op import Op, Sample, Trait, as_handle
 from engine.ops.compare import equal, greater, greater_equal, less, less_equal, logical_and, where
 from engine.ops.dtype import astype
+from engine.ops.math import log
 
 NUMERIC = dtypes.NUMERIC
 FLOATS = dtypes.FLOATS
@@ -130,8 +132,6 @@ def _pow_base(g: Any, y: Any, a: Any, b: Any) -> Any:
 
 
 def _pow_exponent(g: Any, y: Any, a: Any, b: Any) -> Any:
-    from engine.ops.math import log
-
     base = as_handle(a) if not is_scalar(a) else astype(as_handle(a), g.dtype)
     zero = equal(base, 0)
     return g * where(zero, 0.0, y * log(where(zero, 1.0, base)))
@@ -313,7 +313,7 @@ def _triples(rng: np.random.Generator, dtype: Any) -> list[Sample]:
     return [Sample((a, b, c)), Sample((a, b, c), {"value": 0.5})]
 
 
-@_op.composite(samples=_triples)
+@composite(samples=_triples)
 def addcmul(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
     """input + value * tensor1 * tensor2 (PyTorch)."""
     return fma(multiply(tensor1, value), tensor2, input)

@@ -9,7 +9,8 @@ import numpy as np
 from engine import dtypes
 from engine.errors import DTypeError
 from engine.lowering import Scalar
-from engine.op import Op, Trait, apply, as_handle, elementwise, publish
+from engine.makers import elementwise, publish
+from engine.op import Op, Trait, apply, as_handle
 
 COMPUTED = dtypes.COMPUTED
 

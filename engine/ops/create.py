@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 
 from engine import dispatch, dtypes
+from engine.arguments import normal_shape
 from engine.errors import ArgumentError, ShapeError
 from engine.handle import Handle
 from engine.lowering import Scalar
-from engine.op import Op, Sample, Trait, apply, as_handle, composite, holds_handle, normal_shape, publish
+from engine.makers import composite, publish
+from engine.op import Op, Sample, Trait, apply, as_handle, holds_handle
 from engine.ops.arithmetic import add, multiply
 from engine.ops.compare import equal, greater_equal, less_equal, where
 from engine.ops.dtype import astype

@@ -9,7 +9,8 @@ import numpy as np
 from engine import dtypes
 from engine import op as _op
 from engine.lowering import Scalar
-from engine.op import Op, Sample, Trait, as_handle, publish
+from engine.makers import publish
+from engine.op import Op, Sample, Trait, as_handle
 from engine.spec import DType, Spec
 
 

@@ -10,7 +10,8 @@ import numpy as np
 from engine import dtypes
 from engine.errors import ShapeError
 from engine.lowering import Product
-from engine.op import Op, Sample, apply, as_handle, publish
+from engine.makers import publish
+from engine.op import Op, Sample, apply, as_handle
 from engine.ops.arithmetic import add
 from engine.ops.shape import expand_dims, matrix_transpose, reshape, squeeze
 from engine.sizes import agree, product, show_size

@@ -8,16 +8,19 @@ import numpy as np
 
 from engine import dtypes
 from engine.errors import ArgumentError, IndexRangeError, ShapeError
-from engine.op import Op, Sample, apply, as_handle, composite
+from engine.makers import composite
+from engine.op import Op, Sample, apply, as_handle
 from engine.ops.arithmetic import divide, subtract
 from engine.ops.compare import equal, not_equal, where
 from engine.ops.create import iota
 from engine.ops.dtype import astype
-from engine.ops.index import check_range, pick, take
+from engine.ops.gather import check_range, pick
+from engine.ops.index import take
 from engine.ops.math import exp
 from engine.ops.nn import _log_softmax, log_softmax
-from engine.ops.reduce import mean, sum
+from engine.ops.reduce import sum
 from engine.ops.shape import expand_dims, reshape
+from engine.ops.statistics import mean
 from engine.sizes import agree, same_shape
 from engine.spec import DType, Spec
 

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from engine import dtypes
-from engine.op import Op, Rule, elementwise
+from engine.makers import elementwise
+from engine.op import Op, Rule
 
 
 def _smooth(

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from engine import dtypes
+from engine.arguments import normal_axes, normal_axis
 from engine.errors import ArgumentError, DTypeError, ShapeError
-from engine.op import Op, Sample, apply, as_handle, composite, elementwise, normal_axes, normal_axis, publish
+from engine.makers import composite, elementwise, publish
+from engine.op import Op, Sample, apply, as_handle
 from engine.ops.arithmetic import abs as abs_
 from engine.ops.arithmetic import divide, maximum, multiply, subtract
 from engine.ops.compare import greater, where
@@ -18,7 +20,8 @@ from engine.ops.index import take
 from engine.ops.math import erf, exp, expm1, log, log1p, rsqrt, sigmoid, tanh
 from engine.ops.random import Generator, bernoulli
 from engine.ops.reduce import max as max_
-from engine.ops.reduce import mean, sum
+from engine.ops.reduce import sum
+from engine.ops.statistics import mean
 from engine.sizes import agree
 from engine.spec import DType, Spec
 

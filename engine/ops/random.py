@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from engine import dtypes
+from engine.arguments import normal_shape
 from engine.errors import ArgumentError
 from engine.lowering import Loop
-from engine.op import Op, Sample, Trait, apply, normal_shape
+from engine.op import Op, Sample, Trait, apply
 from engine.ops.arithmetic import add, floor_divide, multiply
 from engine.ops.compare import less
 from engine.ops.create import number

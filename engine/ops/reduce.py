@@ -7,22 +7,21 @@ from typing import Any
 import numpy as np
 
 from engine import dtypes
-from engine import op as _op
-from engine.errors import ArgumentError, ShapeError
+from engine.arguments import normal_axes, normal_axis
+from engine.errors import ArgumentError, AxisError, ShapeError
 from engine.lowering import Fold, Loop
-from engine.op import Op, Sample, apply, as_handle, composite, normal_axes, normal_axis, publish
-from engine.ops.arithmetic import abs as abs_
-from engine.ops.arithmetic import divide, pow, square, subtract
-from engine.ops.compare import equal, isfinite, not_equal, where
-from engine.ops.create import number
-from engine.ops.dtype import astype, stop_gradient
-from engine.ops.math import exp, log, sqrt
-from engine.ops.shape import broadcast_to, flip, reshape
+from engine.makers import publish, reduction
+from engine.op import Op, Sample, apply, as_handle
+from engine.ops.compare import equal, not_equal, where
+from engine.ops.dtype import astype
+from engine.ops.joins import pad
+from engine.ops.shape import broadcast_to, reshape
+from engine.ops.slices import flip
 from engine.sizes import Shape, Size, product, same
 from engine.spec import DType, Spec
 
 
-def _samples(rng: np.random.Generator, dtype: DType) -> list[Sample]:
+def fold_samples(rng: np.random.Generator, dtype: DType) -> list[Sample]:
     drawn = rng.uniform(0.3, 3, (2, 3, 4))
     x = (drawn > 1.5) if dtype.kind == "b" else drawn.astype(dtype)
     empty = np.zeros((2, 0), dtype)
@@ -37,21 +36,20 @@ def _samples(rng: np.random.Generator, dtype: DType) -> list[Sample]:
     ]
 
 
-def _errors(rng: np.random.Generator, dtype: DType) -> list[Sample]:
-    from engine.errors import AxisError
-
+def fold_errors(rng: np.random.Generator, dtype: DType) -> list[Sample]:
     x = np.ones((2, 3), dtype)
     return [Sample((x,), {"axis": 2}, AxisError), Sample((x,), {"axis": (0, 0)}, ArgumentError)]
 
 
-def _squeezed(y: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
+def squeezed(y: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
+    """A fold's result without the axes it folded, unless they are to be kept."""
     if keepdims or not axes:
         return y
     return reshape(y, tuple(n for i, n in enumerate(y.shape) if i not in axes))
 
 
 def _fold(name: str, ufunc: Any, lower: Fold | None, **rest: Any) -> Op:
-    return _op.reduction(name, ufunc, lower, samples=_samples, errors=_errors, order=40, **rest)
+    return reduction(name, ufunc, lower, samples=fold_samples, errors=fold_errors, order=40, **rest)
 
 
 def _share(g: Any, y: Any, x: Any, axis: tuple[int, ...]) -> Any:
@@ -125,7 +123,7 @@ def sum(x: Any, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = Fals
     """Sum over the given axes, or all; bool and small integers are summed in int64 (Array API)."""
     x = as_handle(x) if dtype is None else astype(x, dtype)
     axes = normal_axes(axis, x.ndim, "sum", x)
-    return _squeezed(apply(_sum, x, axis=axes), axes, keepdims)
+    return squeezed(apply(_sum, x, axis=axes), axes, keepdims)
 
 
 @publish(_prod)
@@ -133,7 +131,7 @@ def prod(x: Any, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = Fal
     """Product over the given axes, or all; bool and small integers are multiplied in int64 (Array API)."""
     x = as_handle(x) if dtype is None else astype(x, dtype)
     axes = normal_axes(axis, x.ndim, "prod", x)
-    return _squeezed(apply(_prod, x, axis=axes), axes, keepdims)
+    return squeezed(apply(_prod, x, axis=axes), axes, keepdims)
 
 
 def _extreme(op: Op, x: Any, axis: Any, keepdims: bool) -> Any:
@@ -141,7 +139,7 @@ def _extreme(op: Op, x: Any, axis: Any, keepdims: bool) -> Any:
     axes = normal_axes(axis, x.ndim, op.name, x)
     if 0 in [n for a in axes for n in [x.shape[a]] if isinstance(n, int)]:
         raise ShapeError(f"no elements to take the {op.name} of", op=op.name, operands=(x,))
-    return _squeezed(apply(op, x, axis=axes), axes, keepdims)
+    return squeezed(apply(op, x, axis=axes), axes, keepdims)
 
 
 @publish(_max)
@@ -167,7 +165,7 @@ def _test(op: Op, x: Any, axis: Any, keepdims: bool) -> Any:
     if x.dtype != dtypes.bool_:
         x = not_equal(x, 0)
     axes = normal_axes(axis, x.ndim, op.name, x)
-    return _squeezed(apply(op, x, axis=axes), axes, keepdims)
+    return squeezed(apply(op, x, axis=axes), axes, keepdims)
 
 
 @publish(_any)
@@ -240,7 +238,7 @@ def _place(op: Op, x: Any, axis: int | None, keepdims: bool) -> Any:
     place = normal_axis(axis, x.ndim, op.name, x)
     if same(x.shape[place], 0):
         raise ShapeError(f"no elements to take the {op.name} of", op=op.name, operands=(x,))
-    return _squeezed(apply(op, x, axis=place), (place,), keepdims)
+    return squeezed(apply(op, x, axis=place), (place,), keepdims)
 
 
 @publish(_argmax)
@@ -292,8 +290,6 @@ _cumulative_sum: Op = Op(
 @publish(_cumulative_sum)
 def cumulative_sum(x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False) -> Any:
     """Running sum along an axis, which may be left out for a vector; small integers are summed in int64 (Array API)."""
-    from engine.ops.shape import pad
-
     x = as_handle(x) if dtype is None else astype(x, dtype)
     if dtype is None and x.dtype.kind in "iub":
         x = astype(x, dtypes.uint64 if x.dtype.kind == "u" else dtypes.int64)
@@ -302,77 +298,6 @@ def cumulative_sum(x: Any, /, *, axis: int | None = None, dtype: Any = None, inc
     place = normal_axis(0 if axis is None else axis, x.ndim, "cumulative_sum", x)
     y = apply(_cumulative_sum, x, axis=place)
     return pad(y, [(1, 0) if i == place else (0, 0) for i in range(x.ndim)]) if include_initial else y
-
-
-# ---------------------------------------------------------------------------------------- composites
-
-
-def _floating(x: Any) -> Any:
-    x = as_handle(x)
-    return x if x.dtype.kind == "f" else astype(x, dtypes.DEFAULT_FLOAT)
-
-
-@composite(samples=_samples, errors=_errors, onnx="ReduceMean")
-def mean(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
-    """Arithmetic mean over the given axes, or all; integers in the default float (Array API)."""
-    x = _floating(x)
-    axes = normal_axes(axis, x.ndim, "mean", x)
-    count = product(x.shape[a] for a in axes)
-    return divide(sum(x, axis=axes, keepdims=keepdims), number(count, x.dtype))
-
-
-@composite(samples=lambda rng, dtype: _samples(rng, dtype)[:3], errors=_errors)
-def var(x: Any, /, *, axis: Any = None, correction: float = 0.0, keepdims: bool = False) -> Any:
-    """Variance over the given axes, or all: squared deviations over ``count - correction`` (Array API)."""
-    x = _floating(x)
-    axes = normal_axes(axis, x.ndim, "var", x)
-    count = product(x.shape[a] for a in axes)
-    deviation = subtract(x, mean(x, axis=axes, keepdims=True))
-    total = sum(square(deviation), axis=axes, keepdims=keepdims)
-    below = number(count, x.dtype)
-    return divide(total, below - correction if correction else below)
-
-
-@composite(samples=lambda rng, dtype: _samples(rng, dtype)[:3], errors=_errors)
-def std(x: Any, /, *, axis: Any = None, correction: float = 0.0, keepdims: bool = False) -> Any:
-    """Standard deviation, the square root of ``var`` (Array API)."""
-    x = _floating(x)
-    axes = normal_axes(axis, x.ndim, "std", x)
-    return sqrt(var(x, axis=axes, correction=correction, keepdims=keepdims))
-
-
-@composite(samples=lambda rng, dtype: _samples(rng, dtype)[:-1], errors=_errors, onnx="ReduceLogSumExp")
-def logsumexp(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
-    """log(sum(exp(x))) over the given axes, or all, without overflow."""
-    x = _floating(x)
-    axes = normal_axes(axis, x.ndim, "logsumexp", x)
-    top = stop_gradient(max(x, axis=axes, keepdims=True))
-    top = where(isfinite(top), top, 0.0)
-    shifted = log(sum(exp(subtract(x, top)), axis=axes, keepdims=True)) + top
-    return _squeezed(shifted, axes, keepdims)
-
-
-@composite(samples=lambda rng, dtype: _samples(rng, dtype)[:3], errors=_errors, onnx="ReduceL2")
-def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: float = 2) -> Any:
-    """The ``ord``-norm over the given axes, or all; the gradient of the 2-norm at 0 is 0 (Array API).
-
-    ``ord``: 2, 1, 0 (number of nonzeros), inf, -inf or any other number p for sum(|x|^p)^(1/p).
-    """
-    x = _floating(x)
-    axis = normal_axes(axis, x.ndim, "vector_norm", x)
-    if ord == float("inf"):
-        return max(abs_(x), axis=axis, keepdims=keepdims)
-    if ord == -float("inf"):
-        return min(abs_(x), axis=axis, keepdims=keepdims)
-    if ord == 0:
-        return sum(astype(not_equal(x, 0), x.dtype), axis=axis, keepdims=keepdims)
-    if ord == 1:
-        return sum(abs_(x), axis=axis, keepdims=keepdims)
-    if ord == 2:
-        total = sum(square(x), axis=axis, keepdims=keepdims)
-        zero = equal(total, 0)
-        return where(zero, 0.0, sqrt(where(zero, 1.0, total)))
-    return pow(sum(pow(abs_(x), ord), axis=axis, keepdims=keepdims), 1 / ord)
 
 
 def sum_to(x: Any, shape: Shape) -> Any:

@@ -14,7 +14,8 @@ import tapegraph as tg
 from engine import dtypes, tree
 from engine.errors import Trap
 from engine.lowering import Assemble, View
-from engine.op import COMPOSITES, OPS, Composite, Op, Sample
+from engine.makers import COMPOSITES, Composite
+from engine.op import OPS, Op, Sample
 from engine.spec import DType
 
 RANGE = (-3.0, 3.0)  # where an op without a declared domain is sampled

@@ -9,7 +9,8 @@ import pytest
 
 import tapegraph as tg
 from engine import errors
-from engine.op import COMPOSITES, OPS, Sample
+from engine.makers import COMPOSITES
+from engine.op import OPS, Sample
 
 ROW, WIDE, WHOLE = tg.ones((2, 3)), tg.ones((2, 4)), tg.tensor([1, 2])
 

@@ -10,7 +10,8 @@ import pytest
 
 import tapegraph as tg
 from engine.errors import GradientError
-from engine.op import COMPOSITES, OPS, Sample
+from engine.makers import COMPOSITES
+from engine.op import OPS, Sample
 from engine.record import Record
 
 FLOAT = np.dtype("float32")

@@ -35,6 +35,7 @@ FOUND: dict[str, tuple[Callable[..., Any], Any]] = {
     "reshape of nothing": (lambda x: tg.reshape(x[:0], (4, 0)), MATRIX),
     "product over an empty axis": (lambda x: x[:, :0] @ x[:0], MATRIX),
     "tile to nothing": (lambda x: tg.tile(x, (0, 2)), COLUMN),
+    "product with a matrix read backwards": (lambda x: tg.flip(tg.stack([x, x + 1]), axis=0) @ x.mT, MATRIX),
     "integer power": (lambda x: tg.astype(x, "int8") ** 3, MATRIX * 5),
     "roll further than the axis is long": (lambda x: tg.roll(x, (7, -9), axis=(0, 1)), MATRIX),
 }

@@ -57,7 +57,7 @@ def check_compiled(program: Program) -> None:
         assert_agree(program, [np.asarray(y) for y in found], wanted, f"compiled, {phases=}")
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(programs())
 def test_in_python(program):
     check_in_python(program)

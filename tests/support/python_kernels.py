@@ -23,15 +23,16 @@ class Pointer:
     """An address: elements before it may be read too, elements outside its buffer may not."""
 
     def __init__(self, flat: Array, offset: int) -> None:
-        self.flat, self.offset = flat, offset
+        self.flat, self.offset, self.itemsize = flat, offset, flat.itemsize
 
     def _place(self, i: int) -> int:
         place = self.offset + int(i)
         assert 0 <= place < self.flat.size, f"element {place} of a buffer of {self.flat.size}"
         return place
 
-    def __getitem__(self, i: int) -> Any:
-        return self.flat[self._place(i)]
+    def __getitem__(self, i: int | slice) -> Any:
+        """One element; or, as the library's twins ask for a matrix, all from an element on."""
+        return self.flat[self._place(i.start) :] if isinstance(i, slice) else self.flat[self._place(i)]
 
     def __setitem__(self, i: int, value: Any) -> None:
         self.flat[self._place(i)] = value
@@ -73,13 +74,12 @@ def _memory(plan: Plan, arrays: Sequence[Array], sizes: dict[str, int]) -> dict[
 
 
 def _arguments(step: Step, memory: dict[Buffer, Array], sizes: dict[str, int]) -> list[Any]:
-    library = any(bind.kind == "blas" for bind in step.binds)
     values: list[Any] = []
     for param, bind in zip(step.kernel.params, step.binds, strict=True):
         if bind.kind == "ptr":
             flat, offset = memory[bind.buffer], evaluate(bind.value, sizes)
             flat = flat.view(np.uint16) if flat.dtype == np.float16 else flat
-            values.append(flat[offset:] if library else Pointer(flat, offset))
+            values.append(Pointer(flat, offset))
         elif bind.kind == "blas":
             values.append(0)
         elif param.kind == "int":
