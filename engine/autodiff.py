@@ -7,7 +7,7 @@ from typing import Any
 
 from engine import dispatch, origin, tree
 from engine.errors import GradientError, InternalError, ShapeError
-from engine.handle import Handle
+from engine.handle import Handle, install_methods
 from engine.ops.arithmetic import add
 from engine.ops.create import full
 from engine.ops.reduce import sum_to
@@ -128,6 +128,9 @@ def backward(y: Any, gradient: Any = None, *, create_graph: bool = False) -> Non
             if owner is not None:
                 held = interpreter.get_grad(owner)
                 interpreter.set_grad(owner, grad if held is None else add(held, grad))
+
+
+install_methods({"backward": backward})
 
 
 def grad(function: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callable[..., Any]:

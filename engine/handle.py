@@ -76,12 +76,6 @@ class Handle:
     def grad(self, value: Any) -> None:
         dispatch.current().set_grad(self, value)
 
-    def backward(self, gradient: Any = None) -> None:
-        """Accumulate d(self)/d(leaf) into ``.grad`` of every leaf; ``gradient`` is needed unless self has one element."""
-        from engine.autodiff import backward
-
-        backward(self, gradient)
-
     def detach(self) -> Any:
         """The same value, through which no gradient flows."""
         return dispatch.current().detach(self)
@@ -100,11 +94,13 @@ def install_operators(operators: dict[str, tuple[Any, bool]], unary: dict[str, A
         setattr(Handle, f"__{name}__", _unary(op, name))
 
 
-def install_methods(methods: dict[str, Callable[..., Any]], indexing: dict[str, Callable[..., Any]]) -> None:
-    """Give Handle the public functions of these names as methods, and its indexing."""
+def install_methods(
+    methods: dict[str, Callable[..., Any]], indexing: dict[str, Callable[..., Any]] | None = None
+) -> None:
+    """Give Handle functions as methods (they are written above it: a handle knows no op), and its indexing."""
     for name, function in methods.items():
         setattr(Handle, name, function if inspect.isfunction(function) else _method(function))
-    _INDEXING.update(indexing)
+    _INDEXING.update(indexing or {})
 
 
 def _method(op: Any) -> Callable[..., Any]:
