@@ -83,6 +83,10 @@ class Function:
         version.calls += 1
         program = version.program
         results = program.run_checked(arrays, version.graph) if checked() else program.run(arrays)
+        if version.rebound:
+            given = [a for a in flat if type(a) in (Tensor, np.ndarray)]
+            for argument, output in version.rebound:
+                _assign(given[argument], results[output])
         return _rebuild(version.outputs, results)
 
     def _version(
@@ -137,6 +141,7 @@ class Function:
             traced.outputs,
             traced.shapes,
             traced.learned,
+            traced.rebound,
             cause,
             seconds | rest,
             had_grads=list(traced.trace.had_grad.items()),
@@ -178,6 +183,14 @@ class Function:
                 "nothing is compiled yet", op=self.__name__, fix='call it once inside tg.mode("static")'
             )
         return versions[-1]
+
+
+def _assign(argument: Any, value: np.ndarray[Any, Any]) -> None:
+    """Give an argument the value the program assigned to it, as eager mode does on the way."""
+    if type(argument) is Tensor:
+        argument._rebind(Tensor(value))
+    else:
+        np.copyto(argument, value)
 
 
 def _rebuild(structure: Any, results: list[np.ndarray[Any, Any]]) -> Any:

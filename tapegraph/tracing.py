@@ -17,6 +17,7 @@ from engine.handle import Handle
 from engine.sizes import Dim, Size, evaluate, names_in, same, size_policy, substitute
 from graph.builder import Builder, Trace
 from graph.graph import Graph
+from graph.symbol import Symbol
 
 RESTARTS = 200  # each one settles at least one named size, so a trace cannot need more than it has sizes
 
@@ -80,12 +81,14 @@ class Traced:
     """A traced call: its graph, the structure of its results, and what it turned out to depend on.
 
     ``shapes``: of each array argument, in sizes and names. ``learned``: what the program made known about them.
+    ``rebound``: arguments the program assigned to (``x[i] = v``), by number, with the output that is their new value.
     """
 
     graph: Graph
     outputs: Any
     shapes: list[tuple[Size, ...]]
     learned: list[str]
+    rebound: list[tuple[int, int]]
     trace: Trace
 
 
@@ -116,13 +119,13 @@ def trace_call(
     learned: list[str] = []
     for _ in range(RESTARTS):
         try:
-            trace, structure, records = _run(body, args, kwargs, [name for name, _ in arrays], shapes, seen)
+            trace, structure, records, rebound = _run(body, args, kwargs, [name for name, _ in arrays], shapes, seen)
         except _Learned as found:
             facts = found.facts
             shapes = [tuple(substitute(n, facts) for n in shape) for shape in shapes]
             learned += [f"{name} = {fact}" for name, fact in facts.items()]
         else:
-            return Traced(trace.finish(records), structure, shapes, learned, trace)
+            return Traced(trace.finish(records), structure, shapes, learned, rebound, trace)
     raise UnsupportedError("the trace kept asking for sizes", op=getattr(body, "__name__", "function"))
 
 
@@ -133,7 +136,7 @@ def _run(
     names: list[str],
     shapes: list[tuple[Size, ...]],
     seen: Mapping[str, int],
-) -> tuple[Trace, Any, list[Any]]:
+) -> tuple[Trace, Any, list[Any], list[tuple[int, int]]]:
     trace = Trace()
     builder = Builder(trace, dispatch.current().grad_enabled)
     supply = iter(zip(names, shapes, strict=True))
@@ -143,7 +146,8 @@ def _run(
         if type(value) is not np.ndarray:
             return leaf
         name, shape = next(supply)
-        return trace.input(name, shape, as_dtype(value.dtype))
+        symbols.append(trace.input(name, shape, as_dtype(value.dtype)))
+        return symbols[-1]
 
     def output(leaf: Any) -> Any:
         if isinstance(leaf, np.ndarray):
@@ -154,11 +158,16 @@ def _run(
         return Slot(len(records) - 1)
 
     records: list[Any] = []
+    symbols: list[Symbol] = []
+    rebound = []
     with size_policy(_Learning(seen)), dispatch.interpret(builder):
         call = [tree.map_tree(symbol, a) for a in args]
         named = {k: tree.map_tree(symbol, v) for k, v in kwargs.items()}
         structure = tree.map_tree(output, body(*call, **named))
-    return trace, structure, records
+        for number, (given, leaf) in enumerate(zip(symbols, trace.graph.inputs, strict=True)):
+            if given._record is not leaf:
+                rebound.append((number, output(given).number))
+    return trace, structure, records, rebound
 
 
 def argument_arrays(

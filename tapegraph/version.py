@@ -25,6 +25,7 @@ class Version:
     outputs: Any  # structure of the results
     shapes: list[tuple[Size, ...]]
     learned: list[str]
+    rebound: list[tuple[int, int]]  # (argument, output): arguments the program assigned to
     cause: str
     seconds: dict[str, float]
     had_grads: list[tuple[State, bool]] = field(default_factory=list)

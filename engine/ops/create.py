@@ -143,6 +143,11 @@ def asarray(obj: Any, /, *, dtype: Any = None, copy: bool | None = None) -> Any:
     return dispatch.current().asarray(obj, None if dtype is None else dtypes.as_dtype(dtype))
 
 
+def from_dlpack(x: Any, /) -> Any:
+    """An array that shares the memory of ``x``, anything with ``__dlpack__`` on the CPU (Array API)."""
+    return dispatch.current().asarray(np.from_dlpack(x), None)
+
+
 def arange(start: Any, /, stop: Any = None, step: Any = 1, *, dtype: Any = None) -> Any:
     """Evenly spaced numbers from ``start`` (0 if only one bound is given) up to but not including ``stop`` (Array API).
 

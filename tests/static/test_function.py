@@ -361,3 +361,31 @@ def test_specialize_compiles_sizes_in():
     f(tg.asarray([1.0, 2.0]))
     f(tg.asarray([1.0, 2.0, 3.0]))
     assert "2 versions" in f.explain() and "size of axis 0 is 3, compiled for 2" in f.explain()
+
+
+@pytest.mark.parametrize("make", [tg.asarray, np.array], ids=["tensor", "ndarray"])
+def test_assigning_to_an_argument_is_seen_by_the_caller_in_both_modes(make):
+    @tg.function
+    def f(x, y):
+        x[1:] = y * 2.0
+        return x.sum()
+
+    seen = []
+    for mode in ("eager", "static", "static"):
+        x = make(np.zeros(3, "f4"))
+        with tg.mode(mode):
+            total = f(x, tg.asarray([1.0, 2.0]))
+        seen.append((np.asarray(x).tolist(), float(total)))
+    assert seen == [([0, 2, 4], 6.0)] * 3
+
+
+def test_slots_of_a_local_value_can_be_assigned():
+    @tg.compile
+    def f(x):
+        y = x * 1.0
+        y[0] = 7.0
+        y[..., -1] += 1.0
+        return x, y
+
+    x, y = f(tg.asarray([1.0, 2.0, 3.0]))
+    assert x.tolist() == [1, 2, 3] and y.tolist() == [7, 2, 4]
