@@ -41,8 +41,20 @@ def public_functions() -> dict[str, Callable[..., Any]]:
 
 # Public functions that are neither an op's face nor a registered composite.
 _PLAIN: dict[Any, tuple[str, ...]] = {
-    create: ("arange", "asarray", "empty", "empty_like", "eye", "from_dlpack", "full_like", "linspace")
-    + ("ones", "ones_like", "zeros", "zeros_like"),
+    create: (
+        "arange",
+        "asarray",
+        "empty",
+        "empty_like",
+        "eye",
+        "from_dlpack",
+        "full_like",
+        "linspace",
+        "ones",
+        "ones_like",
+        "zeros",
+        "zeros_like",
+    ),
     shape: ("broadcast_arrays",),
     random: ("bernoulli", "normal", "uniform"),
 }
