@@ -26,7 +26,7 @@ from graph.graph import Graph
 # Below this many multiplications a second BLAS thread costs more than it brings, above all on a busy machine where the
 # call then waits for a core (seen: 16 ms for a product of 10 microseconds).
 THREADED_WORK = 4_000_000
-INSTANCES = 32  # tables kept for sizes seen; the least recently used goes first
+INSTANCES = 32  # tables kept for sizes seen; the oldest goes first
 _SOLE_OWNER = 2  # references to an array that only its state holds, as getrefcount counts them
 
 Array = np.ndarray[Any, Any]

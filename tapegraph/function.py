@@ -21,6 +21,7 @@ from tapegraph.tracing import Slot, trace_call
 from tapegraph.version import Version
 
 _NESTED = {list, tuple, dict}
+SHAPES = 4096  # exact shapes remembered, so that a call with one of them finds its version at once
 
 
 class Function:
@@ -79,6 +80,8 @@ class Function:
         version = self._quick.get(quick)
         if version is None or not version.fresh():
             with self._lock:
+                if len(self._quick) >= SHAPES:
+                    self._quick.clear()
                 version = self._quick[quick] = self._version(quick, args, kwargs, arrays)
         version.calls += 1
         program = version.program
