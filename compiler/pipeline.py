@@ -28,6 +28,6 @@ def compile_graph(
     lap("optimise")
     plan = make_plan(optimised)
     lap("plan")
-    program = Program(plan)
+    program = Program(plan, graph)
     lap("compile")
     return program, optimised, times

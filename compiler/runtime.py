@@ -19,6 +19,7 @@ from engine.errors import FeedError, InternalError, Trap, trapped
 from engine.lowering import Product
 from engine.ops.slices import check_slice
 from engine.sizes import Dim, evaluate, evaluated, static_shape
+from engine.spec import Spec
 from engine.state import Pending, State
 from graph import reference
 from graph.graph import Graph
@@ -130,8 +131,9 @@ class Instance:
 class Program:
     """A compiled graph. ``run(arrays)`` takes the inputs in order and returns the outputs in order."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, traced: Graph) -> None:
         self.plan = plan
+        self.traced = traced  # the graph as the user wrote it, for replays
         self.addresses = loader.load(plan.kernels)
         self.report = loader.last
         self.runner = driver.runner()
@@ -168,7 +170,8 @@ class Program:
             try:
                 check_slice(evaluated(record.args[0].shape, sizes), **attrs)
             except Trap as trap:
-                raise trapped(trap, record.op.name, record.args, record.origin) from None
+                operands = [Spec(evaluated(a.shape, sizes), a.dtype) for a in record.args[:1]]
+                raise trapped(trap, record.op.name, operands, record.origin) from None
 
     @property
     def callbacks(self) -> list[str]:
@@ -264,11 +267,10 @@ class Program:
                 )
         raise AssertionError("every input has its dtype")
 
-    def run_checked(self, arrays: Sequence[Array], traced: Graph) -> list[Array]:
+    def run_checked(self, arrays: Sequence[Array]) -> list[Array]:
         """Like ``run``, but a NaN or an infinity that reaches a result is traced to where it was born.
 
-        ``traced``: the graph as the user wrote it, replayed node by node. Raises NonFiniteError; then no state has
-        changed.
+        The graph as the user wrote it is replayed node by node. Raises NonFiniteError; then no state has changed.
         """
         with self.lock:
             before = [(s, s._value.copy(), s._grad) for s in self.plan.states]
@@ -279,7 +281,7 @@ class Program:
             for state, value, grad in before:
                 state.hold(value)
                 state._grad = grad
-            reference.run(traced, dict(zip(self.names, arrays, strict=True)), stop_at_nonfinite=True)
+            reference.run(self.traced, dict(zip(self.names, arrays, strict=True)), stop_at_nonfinite=True)
             return self.run(arrays)  # what came in was not finite: nothing was born here
 
     def _point_at_states(self, instance: Instance) -> None:
@@ -308,7 +310,7 @@ class Program:
         decoded = driver.decode(result)
         assert decoded is not None
         row, status = decoded
-        reference.run(self.plan.graph, dict(zip(self.names, inputs, strict=True)))
+        reference.run(self.traced, dict(zip(self.names, inputs, strict=True)))
         step = [s for s in self.plan.steps if isinstance(s, Step)][row]
         record = step.records[0]
         if status in (1, 2, 3):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from engine import origin as _origin
@@ -46,13 +47,28 @@ class TapegraphError(Exception):
         derived = any(isinstance(f, str) for f in self.origin)
         written = _origin.operands(place, self.op, len(self.specs)) if place and self.specs and not derived else None
         for number, spec in enumerate(self.specs):
-            name = self.names[number] or (written[number] if written else f"operand {number}")
+            name = self.names[number] or (written[number] if written else _parameter(self.op, number))
             lines.append(f"  {name}: {spec}")
         if self.origin:
             lines.append(_origin.show(self.origin))
         if self.fix:
             lines.append(f"  fix: {self.fix}")
         return "\n".join(lines)
+
+
+# The public function of each op by name; its parameters name the operands that the user's expression does not.
+FACES: dict[str, Callable[..., Any]] = {}
+
+
+def _parameter(op: str | None, number: int) -> str:
+    face = FACES.get(op or "")
+    names = list(inspect.signature(face).parameters.values()) if face is not None else []
+    if number < len(names) and names[number].kind not in (
+        inspect.Parameter.VAR_POSITIONAL,
+        inspect.Parameter.KEYWORD_ONLY,
+    ):
+        return names[number].name
+    return f"operand {number}"
 
 
 def _spec_of(x: Any) -> str:

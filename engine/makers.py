@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from engine import dtypes
+from engine.errors import FACES
 from engine.lowering import Fold, Scalar
 from engine.op import Op, Samples, Trait
 from engine.sizes import Shape
@@ -77,6 +78,7 @@ def elementwise(
         if arity > 1
         else [inspect.Parameter("x", inspect.Parameter.POSITIONAL_ONLY)]
     )
+    FACES[op.name] = op
     return op
 
 
@@ -123,6 +125,7 @@ def composite(
         name = function.__name__
         if name in COMPOSITES:
             raise ValueError(f"a composite named {name} exists already")
+        FACES[name] = function
         COMPOSITES[name] = Composite(name, function, samples, errors, onnx, accepts, smooth)
         return function
 
@@ -133,7 +136,7 @@ def publish(op: Op) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Make a function the public face of a primitive op: it normalises arguments and applies the op."""
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
-        op.public = function
+        op.public = FACES[op.name] = function
         if not function.__doc__:
             function.__doc__ = op.__doc__
         return function

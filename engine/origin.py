@@ -178,7 +178,9 @@ def operands(place: Place, op: str | None, count: int) -> list[str] | None:
         case ast.UnaryOp(op=sign, operand=operand) if _OPERATORS.get(type(sign)) == op:
             parts = [operand]
         case ast.Subscript(value=value, slice=index) if op in ("getitem", "setitem"):
-            parts = [value, index]
+            parts = [value, index][:count]
+        case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name), args=[ast.List(elts=parts)]) if name == op:
+            pass  # concat([a, b])
         case ast.Call(func=ast.Name(id=name), args=args) if name == op:
             parts = list(args)
         case ast.Call(func=ast.Attribute(attr=name, value=value), args=args) if name == op:

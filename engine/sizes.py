@@ -187,6 +187,10 @@ class Dim:
     def __pow__(self, other: float) -> float:
         return float(int(self) ** other)
 
+    def __format__(self, spec: str) -> str:
+        """In a message: the number, where the size policy knows one."""
+        return format(show_size(self), spec)
+
     def names(self) -> set[str]:
         """Every name this size depends on."""
         found: set[str] = set()

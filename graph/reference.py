@@ -66,7 +66,9 @@ def compute(record: Record, operands: list[Array], sizes: Mapping[str, int]) -> 
     try:
         value = np.asarray(record.op.kernel(*operands, **attrs))
     except Trap as trap:
-        raise trapped(trap, record.op.name, operands, record.origin) from None
+        # A number in the program is shown as the number it is.
+        shown = [a.attrs["value"] if a.op.name == "full" and not a.shape else v for a, v in zip(record.args, operands)]
+        raise trapped(trap, record.op.name, shown, record.origin) from None
     if value.dtype != record.dtype or value.shape != evaluated(record.shape, sizes):
         raise InternalError(f"node {record} was computed as {value.dtype}{list(value.shape)}", origin=record.origin)
     return value

@@ -85,7 +85,7 @@ class Function:
                 version = self._quick[quick] = self._version(quick, args, kwargs, arrays)
         version.calls += 1
         program = version.program
-        results = program.run_checked(arrays, version.graph) if checked() else program.run(arrays)
+        results = program.run_checked(arrays) if checked() else program.run(arrays)
         if version.rebound:
             given = [a for a in flat if type(a) in (Tensor, np.ndarray)]
             for argument, output in version.rebound:

@@ -69,7 +69,7 @@ class _Selection:
                 start, size, step = _range(e, n, x)
                 self.shape.append(size)
             elif isinstance(e, int | np.integer | Dim) and not isinstance(e, bool):
-                start, size, step = _place(e, n, axis, x), 1, 1
+                start, size, step = _place(e, n, x), 1, 1
             else:
                 raise ArgumentError(f"cannot index with {e!r}", op="getitem", operands=(x,))
             self.starts.append(start)
@@ -82,7 +82,7 @@ class _Selection:
         )
 
 
-def _place(i: Any, n: Size, axis: int, x: Any) -> Size:
+def _place(i: Any, n: Size, x: Any) -> Size:
     if isinstance(i, Dim):
         return i
     place = int(i)
@@ -90,10 +90,10 @@ def _place(i: Any, n: Size, axis: int, x: Any) -> Size:
         return place if place >= 0 else n + place  # checked when the call brings the size
     if not -n <= place < n:
         raise IndexRangeError(
-            f"index {place} is out of range for axis {axis} of size {n}",
+            f"an index is out of range: {place}, where the axis has size {n}",
             op="getitem",
             operands=(x,),
-            fix=f"use an index from {-n} to {n - 1}" if n else "the axis is empty",
+            fix=f"indices must lie in [{-n}, {n})",
         )
     return place % n
 

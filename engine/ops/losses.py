@@ -21,7 +21,7 @@ from engine.ops.nn import _log_softmax, log_softmax
 from engine.ops.reduce import sum
 from engine.ops.shape import expand_dims, reshape
 from engine.ops.statistics import mean
-from engine.sizes import agree, same_shape
+from engine.sizes import agree, show_shape
 from engine.spec import DType, Spec
 
 
@@ -215,7 +215,7 @@ def cross_entropy(
     expected = input.shape[:axis] + input.shape[axis + 1 :]
     if target.ndim != len(expected) or not all(agree(n, m) for n, m in zip(target.shape, expected, strict=True)):
         raise ShapeError(
-            f"class targets for scores of shape {input.shape} have shape {expected}",
+            f"class targets for scores of shape {show_shape(input.shape)} have shape {show_shape(expected)}",
             op="cross_entropy",
             operands=(input, target),
         )
@@ -225,9 +225,7 @@ def cross_entropy(
 
 
 def _soft_entropy(input: Any, target: Any, logp: Any, axis: int, weight: Any, reduction: str, smoothing: float) -> Any:
-    if not same_shape(target.shape, input.shape) and not all(
-        agree(n, m) for n, m in zip(target.shape, input.shape, strict=False)
-    ):
+    if target.ndim != input.ndim or not all(agree(n, m) for n, m in zip(target.shape, input.shape, strict=True)):
         raise ShapeError(
             "probabilities must have the shape of the scores", op="cross_entropy", operands=(input, target)
         )

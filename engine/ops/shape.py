@@ -13,7 +13,7 @@ from engine.lowering import Layout, View, contiguous
 from engine.makers import composite, publish
 from engine.op import Op, Sample, Trait, apply, as_handle
 from engine.ops.samples import array, calls
-from engine.sizes import Dim, Shape, Size, agree, divide_exactly, product, same, same_shape
+from engine.sizes import Dim, Shape, Size, agree, divide_exactly, product, same, same_shape, show_shape
 from engine.spec import Spec, broadcast
 
 EVERY = dtypes.EVERY
@@ -99,10 +99,10 @@ def reshape(x: Any, /, shape: Any, *rest: Any, copy: bool | None = None) -> Any:
             count, parts = int(total), int(known)
             missing = count // parts if parts and count % parts == 0 else None
         if missing is None:
-            raise ShapeError(f"{total} elements do not divide into {sizes}", op="reshape", operands=(x,))
+            raise ShapeError(f"{total} elements do not divide into {show_shape(sizes)}", op="reshape", operands=(x,))
         sizes = tuple(missing if i == unknown[0] else n for i, n in enumerate(sizes))
     elif not agree(total, product(sizes)):
-        raise ShapeError(f"{total} elements do not fit into shape {sizes}", op="reshape", operands=(x,))
+        raise ShapeError(f"{total} elements do not fit into shape {show_shape(sizes)}", op="reshape", operands=(x,))
     return x if same_shape(sizes, x.shape) else apply(_reshape, x, shape=sizes)
 
 
@@ -242,7 +242,7 @@ def broadcast_to(x: Any, /, shape: Any) -> Any:
     )
     if not fits:
         raise ShapeError(
-            f"shape {x.shape} cannot be broadcast to {wanted}",
+            f"shape {show_shape(x.shape)} cannot be broadcast to {show_shape(wanted)}",
             op="broadcast_to",
             operands=(x,),
             fix="each size must be equal to the wanted one, or 1, counted from the last axis",

@@ -44,7 +44,8 @@ def check_slice(shape: Any, starts: Any, sizes: Any, steps: Any) -> None:
     for n, start, size, step in zip(shape, starts, sizes, steps, strict=True):
         last = start + (size - 1) * step
         if size and not (0 <= start < n and 0 <= last < n):
-            raise Trap(2, f": {start if not 0 <= start < n else last}, where the axis has size {n}")
+            wrong = start if not 0 <= start < n else last
+            raise Trap(2, f": {wrong}, where the axis has size {n}", f"indices must lie in [{-n}, {n})", "getitem")
 
 
 def _slice_layout(layout: Layout, attrs: dict[str, Any]) -> Layout:
