@@ -137,6 +137,17 @@ def test_who_holds_an_old_value_keeps_it(hold):
     assert not np.array_equal(weight.numpy(), before)
 
 
+def test_updates_are_written_in_place_where_nobody_else_looks():
+    model, _, step = training(lr=0.1, momentum=0.9)
+    weight = model[0].weight
+    with tg.mode("static"):
+        step(*batch(5))
+        address, before = weight._value.ctypes.data, weight.numpy().copy()
+        step(*batch(5))
+    assert weight._value.ctypes.data == address
+    assert not np.array_equal(weight._value, before)
+
+
 def test_modes_may_alternate_within_one_training():
     model, _, step = training(lr=0.1, momentum=0.9, dtype="float64")
     for i in range(4):
