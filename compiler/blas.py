@@ -7,7 +7,7 @@ from pathlib import Path
 
 from compiler.kernel import Kernel, Param
 
-TOO_LARGE = 1  # status: a size does not fit the 32-bit integers of this BLAS
+TOO_LARGE = 4  # status: a size does not fit the 32-bit integers of this BLAS; 1 to 3 are mistakes in the data
 
 TEXT = """\
 def kernel(
@@ -19,9 +19,9 @@ def kernel(
         m = m * batch
         batch = 1
     if m > 2147483647 or n > 2147483647 or k > 2147483647:
-        return 1
+        return 4
     if lda > 2147483647 or ldb > 2147483647 or ldc > 2147483647:
-        return 1
+        return 4
     if k == 0 or beta == 0:
         if k == 0 or m == 1 or n == 1:
             for i in range(batch):

@@ -11,10 +11,8 @@ from graph.graph import Graph
 from graph.phases import optimize
 
 
-def compile_graph(
-    graph: Graph, *, fidelity: str = "rounding", phases: bool = True
-) -> tuple[Program, Graph, dict[str, float]]:
-    """The program of a graph, the graph it was made from after optimisation, and the seconds each part took."""
+def compile_graph(graph: Graph, *, fidelity: str = "rounding", phases: bool = True) -> tuple[Program, dict[str, float]]:
+    """The program of a graph, and the seconds each part took."""
     times: dict[str, Any] = {}
     clock = time.perf_counter()
 
@@ -30,4 +28,4 @@ def compile_graph(
     lap("plan")
     program = Program(plan, graph)
     lap("compile")
-    return program, optimised, times
+    return program, times

@@ -15,10 +15,10 @@ from compiler.buffers import Buffer, Place
 from compiler.memory import ALIGNMENT, arrange, lifetimes
 from compiler.plan import Plan
 from compiler.step import Callback, Step
-from engine.errors import FeedError, InternalError, Trap, trapped
+from engine.errors import FeedError, InternalError, Trap, UnsupportedError, trapped
 from engine.lowering import Product
 from engine.ops.slices import check_slice
-from engine.sizes import Dim, evaluate, evaluated, static_shape
+from engine.sizes import evaluate, evaluated, static_shape
 from engine.spec import Spec
 from engine.state import Pending, State
 from graph import reference
@@ -198,22 +198,10 @@ class Program:
             raise FeedError(
                 f"takes {len(self.names)} inputs ({', '.join(self.names)}), got {len(arrays)}", op="compiled function"
             )
-        sizes: dict[str, int] = {}
-        for record, array in zip(self.plan.graph.inputs, arrays, strict=True):
-            fits = len(record.shape) == array.ndim
-            for want, got in zip(record.shape, array.shape, strict=False):
-                if isinstance(want, Dim):
-                    fits = fits and sizes.setdefault(str(want), got) == got
-                else:
-                    fits = fits and want == got
-            if not fits:
-                known = ", ".join(f"{k}={v}" for k, v in sizes.items())
-                raise FeedError(
-                    f"input {record.attrs['name']!r} must be {record.spec}, got {array.dtype.name}{list(array.shape)}"
-                    + (f" (with {known})" if known else ""),
-                    op="compiled function",
-                )
-        return sizes
+        try:
+            return reference.solve_sizes(self.plan.graph, {n: a.shape for n, a in zip(self.names, arrays, strict=True)})
+        except FeedError as mistake:
+            raise FeedError(mistake.problem, op="compiled function") from None
 
     # ------------------------------------------------------------------------------------ the call
 
@@ -312,9 +300,12 @@ class Program:
         decoded = driver.decode(result)
         assert decoded is not None
         row, status = decoded
+        record = [s for s in self.plan.steps if isinstance(s, Step)][row].records[0]
+        if status == blas.TOO_LARGE:
+            raise UnsupportedError(
+                "a matrix is too large for the 32-bit sizes of this BLAS", op=record.op.name, origin=record.origin
+            )
         reference.run(self.traced, dict(zip(self.names, inputs, strict=True)))
-        step = [s for s in self.plan.steps if isinstance(s, Step)][row]
-        record = step.records[0]
         if status in (1, 2, 3):
             raise trapped(Trap(status), record.op.name, record.args, record.origin)
         raise InternalError(f"a kernel returned status {status}", op=record.op.name, origin=record.origin)

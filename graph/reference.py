@@ -84,7 +84,7 @@ def solve_sizes(graph: Graph, shapes: Mapping[str, Shape]) -> dict[str, int]:
         name, fed = record.attrs["name"], shapes[record.attrs["name"]]
         if len(fed) != len(record.shape):
             raise FeedError(
-                f"input {name!r} has {len(record.shape)} axes, the array fed {len(fed)}", op="call", origin=()
+                f"input {name!r} must be {record.spec}, the array fed has {len(fed)} axes", op="call", origin=()
             )
         waiting += [(name, axis, n, m) for axis, (n, m) in enumerate(zip(record.shape, fed, strict=True))]
     sizes: dict[str, int] = {}
@@ -94,7 +94,7 @@ def solve_sizes(graph: Graph, shapes: Mapping[str, Shape]) -> dict[str, int]:
         if len(unknown) == 1:
             sizes[unknown[0]] = _solved(wanted, unknown[0], sizes, found)
         if any(n not in sizes for n in names_in(wanted)) or evaluate(wanted, sizes) != found:
-            known = f" ({', '.join(f'{n} = {sizes[n]}' for n in sorted(names_in(wanted)) if n in sizes)})"
+            known = f" ({', '.join(f'{n}={sizes[n]}' for n in sorted(names_in(wanted)) if n in sizes)})"
             raise FeedError(
                 f"axis {axis} of input {name!r} should be {wanted}{known if isinstance(wanted, Dim) else ''}, "
                 f"the array fed has {found}",

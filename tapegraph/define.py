@@ -70,7 +70,7 @@ class Compiled:
 
         self.structure = outputs
         self.traced = definition.graph(outputs)
-        self.program, self.optimised, self.seconds = compile_graph(self.traced, fidelity=fidelity)
+        self.program, self.seconds = compile_graph(self.traced, fidelity=fidelity)
         self.pinned = pinned
         self.inputs: dict[str, Shape] = {
             r.attrs["name"]: tuple(substitute(n, pinned) for n in r.shape) for r in self.traced.inputs

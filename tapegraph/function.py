@@ -136,11 +136,9 @@ class Function:
         started = time.perf_counter()
         traced = trace_call(self.body, args, kwargs, self._pinned)
         seconds = {"trace": time.perf_counter() - started}
-        program, optimised, rest = compile_graph(traced.graph, fidelity=self.fidelity, phases=self.phases)
+        program, rest = compile_graph(traced.graph, fidelity=self.fidelity, phases=self.phases)
         return Version(
             program,
-            traced.graph,
-            optimised,
             traced.outputs,
             traced.shapes,
             traced.learned,

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from engine.errors import FeedError
 from engine.sizes import Dim, Size
 from engine.state import State
 from graph.graph import Graph
+from graph.reference import solve_sizes
 
 if TYPE_CHECKING:
     from compiler.runtime import Program
@@ -20,8 +22,6 @@ class Version:
     """One compiled version of a function, with why it was made and what it cost (seconds)."""
 
     program: Program
-    graph: Graph
-    optimised: Graph
     outputs: Any  # structure of the results
     shapes: list[tuple[Size, ...]]
     learned: list[str]
@@ -33,16 +33,25 @@ class Version:
     calls: int = 0
     changes: int = -1
 
+    @property
+    def graph(self) -> Graph:
+        """The graph as traced."""
+        return self.program.traced
+
+    @property
+    def optimised(self) -> Graph:
+        """The graph the program was made from."""
+        return self.program.plan.graph
+
     def serves(self, arrays: list[np.ndarray[Any, Any]]) -> bool:
         """Whether the sizes of these inputs are among those this version was compiled for."""
-        sizes: dict[str, int] = {}
         for shape, array in zip(self.shapes, arrays, strict=True):
-            for want, got in zip(shape, array.shape, strict=True):
-                if isinstance(want, Dim):
-                    if got == 1 or sizes.setdefault(str(want), got) != got:
-                        return False
-                elif want != got:
-                    return False
+            if any(isinstance(want, Dim) and got == 1 for want, got in zip(shape, array.shape, strict=True)):
+                return False  # 1 broadcasts, so it is always compiled apart
+        try:
+            solve_sizes(self.graph, {n: a.shape for n, a in zip(self.program.names, arrays, strict=True)})
+        except FeedError:
+            return False
         return True
 
     def fresh(self) -> bool:

@@ -400,3 +400,12 @@ def test_slots_of_a_local_value_can_be_assigned():
 
     x, y = f(tg.asarray([1.0, 2.0, 3.0]))
     assert x.tolist() == [1, 2, 3] and y.tolist() == [7, 2, 4]
+
+
+def test_sizes_that_were_learned_from_each_other_are_checked_in_every_call():
+    f = tg.compile(lambda a, b: tg.concat([a, a]) + b)
+    three, four, six, eight = (tg.ones((n,)) for n in (3, 4, 6, 8))
+    assert f(three, six).shape == (6,) and f(four, eight).shape == (8,)
+    assert "b.0 = 2*a.0" in f.explain() and "1 version" in f.explain()
+    with pytest.raises(tg.errors.ShapeError):
+        f(four, six)
