@@ -10,15 +10,13 @@ from compiler.buffers import Place
 from compiler.fuse import Unit
 from compiler.kernel import Kernel
 from compiler.nest import Access, Nest
-from compiler.parameters import Parameters, cast, type_name
+from compiler.parameters import INT64, Parameters, cast, type_name
 from compiler.stages import Stages
 from compiler.step import Step
 from engine.lowering import Fold, Scalar, View
 from engine.record import Record
 from engine.sizes import product
 from engine.spec import DType
-
-INT64 = np.dtype(np.int64)
 
 
 class Emitter:

@@ -15,7 +15,6 @@ from compiler.vocabulary import MEANINGS
 POINTER, INTEGER, FLOAT = "ptr", "int", "float"
 DTYPES = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 DTYPES += ("float16", "float32", "float64")
-SLOT = 8  # bytes per parameter in an argument block, whatever its type
 
 
 class KernelError(Exception):

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from engine import origin as _origin
-from engine.sizes import show_shape
 from engine.spec import Spec
 
 
@@ -126,7 +125,7 @@ class InternalError(TapegraphError):
 
 
 class Trap(Exception):
-    """A kernel's report of a mistake in its data: a status (see ``lowering.STATUS``), in both modes the same."""
+    """A kernel's report of a mistake in its data: a status (a key of ``_TRAPPED``), in both modes the same."""
 
     def __init__(self, status: int, detail: str = "", fix: str = "", op: str | None = None) -> None:
         super().__init__(status, detail)
@@ -147,8 +146,3 @@ def trapped(trap: Trap, op: str, operands: Sequence[Any], origin: _origin.Origin
     """The error that a kernel's report means, addressed to the user's line."""
     kind, problem, fix = _TRAPPED[trap.status]
     return kind(f"{problem}{trap.detail}", op=trap.op or op, operands=operands, fix=trap.fix or fix, origin=origin)
-
-
-def shapes_text(*shapes: Any) -> str:
-    """Shapes joined for a sentence: ``(2, 3) and (4,)``."""
-    return " and ".join(show_shape(tuple(s)) for s in shapes)

@@ -85,13 +85,6 @@ class Product:
 
 Lowering = Scalar | Fold | View | Assemble | Loop | Product
 
-# Statuses a kernel may return besides 0.
-STATUS = {
-    1: "integer division by zero",
-    2: "index out of range",
-    3: "integer to a negative integer power",
-}
-
 
 def contiguous(shape: Shape) -> Layout:
     """The row-major layout of a value that has its buffer to itself."""

@@ -31,6 +31,7 @@ class Trace:
     def __init__(self) -> None:
         self.graph = Graph()
         self.known: dict[Any, Record] = {}
+        self.owners: dict[Record, State] = {}
         self.current: dict[State, Record] = {}  # what each state holds at this point of the program
         self.grads: dict[State, Any] = {}  # the gradient of each state at this point: a Symbol or None
         self.had_grad: dict[State, bool] = {}  # whether the program found a gradient there when it started
@@ -82,6 +83,7 @@ class Trace:
             name = state.name or f"state{len(self.graph.states)}"
             record = self.leaf(Spec(state.shape, state.dtype), name, "state", state.trainable)
             self.graph.states[state] = self.current[state] = record
+            self.owners[record] = state
         return record
 
     def capture(self, array: np.ndarray[Any, Any], owner: Any) -> Record:
@@ -172,7 +174,7 @@ class Builder:
         return record if record.tracked else None
 
     def owner(self, record: Record) -> Any:
-        return next((s for s, r in self.trace.graph.states.items() if r is record), None)
+        return self.trace.owners.get(record)
 
     def asarray(self, value: Any, dtype: Any) -> Symbol:
         if isinstance(value, Dim):

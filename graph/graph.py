@@ -72,12 +72,3 @@ def needed(results: Iterable[Record]) -> list[Record]:
                 seen.add(parent)
                 stack.append(parent)
     return sorted(seen, key=lambda r: r.serial)
-
-
-def constant_value(record: Record) -> Any:
-    """The Python number a constant record stands for, or None."""
-    if record.op.name == "full":
-        return record.attrs["value"]
-    if record.op.name in ("broadcast_to", "reshape"):
-        return constant_value(record.args[0])
-    return None
