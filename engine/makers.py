@@ -132,6 +132,15 @@ def composite(
     return register
 
 
+PUBLIC: dict[str, Callable[..., Any]] = {}
+
+
+def public(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Register a function of the package that has no samples of its own: creation, random draws, eager-only functions."""
+    PUBLIC[function.__name__] = FACES[function.__name__] = function
+    return function
+
+
 def publish(op: Op) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Make a function the public face of a primitive op: it normalises arguments and applies the op."""
 

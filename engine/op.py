@@ -55,6 +55,7 @@ class Op:
     keeps     what its gradient rules look at: "x" operands, "y" the result, "xy", or ""
     order     precedence in the termination proof of rewriting: rules go from greater to smaller
     domain    an interval for each operand from which tests may sample, where gradients are smooth
+    hidden    part of other functions only: the package has no function of this name
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Op:
         traits: Iterable[Trait] = (),
         samples: Samples | None = None,
         errors: Samples | None = None,
+        hidden: bool = False,
         doc: str = "",
     ) -> None:
         self.name = name
@@ -101,6 +103,7 @@ class Op:
         self.shapeless = Trait.ELEMENTWISE in self.traits and not self.keeps_x
         self.samples = samples
         self.errors = errors
+        self.hidden = hidden
         self.public: Callable[..., Any] = self
         self.__name__ = name
         self.__doc__ = doc

@@ -3,61 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import Any
 
 from engine import handle
-from engine.makers import COMPOSITES
+from engine.makers import COMPOSITES, PUBLIC
 from engine.op import OPS
-from engine.ops import arithmetic, compare, create, dtype, index, linalg, losses, math, nn, random, reduce, shape
+from engine.ops import arithmetic, compare, index, linalg, shape
 
-_HIDDEN = {
-    "leaf",
-    "mark",
-    "iota",
-    "size_of",
-    "slice",
-    "slice_set",
-    "gather",
-    "index_add",
-    "index_set",
-    "pick",
-    "in_range",
-    "random_bits",
-    "clamp",
-    "softmax_cross_entropy",
-    "softmax_cross_entropy_slope",
-}
+# Every module of this folder is part of the library: a new op is one file, or a few lines in one.
+for _module in sorted(iter_modules(__path__), key=lambda found: found.name):
+    import_module(f"{__name__}.{_module.name}")
 
 
 def public_functions() -> dict[str, Callable[..., Any]]:
-    """Every public function of the library by name: those of primitives and those of composites."""
-    found = {name: op.public for name, op in OPS.items() if name not in _HIDDEN}
+    """Every public function of the library by name: those of primitives, of composites, and the others."""
+    found = {name: op.public for name, op in OPS.items() if not op.hidden}
     found |= {name: c.function for name, c in COMPOSITES.items()}
-    for module, names in _PLAIN.items():
-        found |= {name: getattr(module, name) for name in names}
-    found["clip"] = arithmetic.clip
-    return found
+    return found | PUBLIC
 
-
-# Public functions that are neither an op's face nor a registered composite.
-_PLAIN: dict[Any, tuple[str, ...]] = {
-    create: (
-        "arange",
-        "asarray",
-        "empty",
-        "empty_like",
-        "eye",
-        "from_dlpack",
-        "full_like",
-        "linspace",
-        "ones",
-        "ones_like",
-        "zeros",
-        "zeros_like",
-    ),
-    shape: ("broadcast_arrays",),
-    random: ("bernoulli", "normal", "uniform"),
-}
 
 _OPERATORS: dict[str, tuple[Any, bool]] = {
     "add": (arithmetic.add, True),
@@ -153,4 +118,4 @@ def _transposed(self: Any) -> Any:
 
 
 _install()
-__all__ = ["dtype", "losses", "math", "nn", "public_functions", "reduce"]
+__all__ = ["public_functions"]

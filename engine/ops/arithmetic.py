@@ -11,7 +11,7 @@ from engine import op as _op
 from engine.errors import Trap
 from engine.handle import is_scalar
 from engine.lowering import Scalar
-from engine.makers import composite, elementwise, publish
+from engine.makers import composite, elementwise, public, publish
 from engine.op import Op, Sample, Trait, as_handle
 from engine.ops.compare import equal, greater, greater_equal, less, less_equal, logical_and, where
 from engine.ops.dtype import astype
@@ -188,6 +188,7 @@ clamp = elementwise(
     lambda x, low, high: np.minimum(np.maximum(x, low), high),
     3,
     name="clamp",
+    hidden=True,
     lower="minimum(maximum({0}, {1}), {2})",
     accepts=NUMERIC,
     onnx="Clip",
@@ -288,6 +289,7 @@ _trunc = _rounding(np.trunc, "trunc({0})", "trunc", None, "The whole number near
 floor, ceil, round, trunc = _floor.public, _ceil.public, _round.public, _trunc.public
 
 
+@public
 @publish(clamp)
 def clip(x: Any, /, min: Any = None, max: Any = None) -> Any:
     """x held between ``min`` and ``max`` (arrays or numbers that broadcast; None for no bound) (Array API)."""

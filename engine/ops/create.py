@@ -11,7 +11,7 @@ from engine.arguments import normal_shape
 from engine.errors import ArgumentError, ShapeError
 from engine.handle import Handle
 from engine.lowering import Scalar
-from engine.makers import composite, publish
+from engine.makers import PUBLIC, composite, public, publish
 from engine.op import Op, Sample, Trait, apply, as_handle, holds_handle
 from engine.ops.arithmetic import add, multiply
 from engine.ops.compare import equal, greater_equal, less_equal, where
@@ -62,6 +62,7 @@ iota = Op(
         Sample((), {"shape": (2, 3), "axis": 1, "dtype": dtype}),
     ],
     doc="0, 1, 2, ... along an axis.",
+    hidden=True,
 )
 size_of = Op(
     "size_of",
@@ -75,6 +76,7 @@ size_of = Op(
     traits=[Trait.ELEMENTWISE],
     samples=lambda rng, dtype: [Sample((), {"size": 1, "dtype": dtype})],
     doc="A named size as a number that the call brings.",
+    hidden=True,
 )
 
 
@@ -101,35 +103,42 @@ def _check_sizes(shape: Shape, op: str) -> None:
         raise ArgumentError(f"sizes must not be negative, got {shape}", op=op)
 
 
+@public
 def zeros(shape: Any, *, dtype: Any = None) -> Any:
     """An array of zeros; ``dtype`` defaults to float32 (Array API)."""
     return full(shape, 0.0, dtype=dtypes.DEFAULT_FLOAT if dtype is None else dtype)
 
 
+@public
 def ones(shape: Any, *, dtype: Any = None) -> Any:
     """An array of ones; ``dtype`` defaults to float32 (Array API)."""
     return full(shape, 1.0, dtype=dtypes.DEFAULT_FLOAT if dtype is None else dtype)
 
 
+@public
 def full_like(x: Any, /, fill_value: Any, *, dtype: Any = None) -> Any:
     """An array with the shape of ``x``, and its dtype unless given, holding ``fill_value`` (Array API)."""
     x = as_handle(x)
     return full(x.shape, fill_value, dtype=x.dtype if dtype is None else dtype)
 
 
+@public
 def zeros_like(x: Any, /, *, dtype: Any = None) -> Any:
     """Zeros with the shape of ``x``, and its dtype unless given (Array API)."""
     return full_like(x, 0, dtype=dtype)
 
 
+@public
 def ones_like(x: Any, /, *, dtype: Any = None) -> Any:
     """Ones with the shape of ``x``, and its dtype unless given (Array API)."""
     return full_like(x, 1, dtype=dtype)
 
 
 empty, empty_like = zeros, zeros_like  # immutable values have no use for uninitialised memory
+PUBLIC |= {"empty": empty, "empty_like": empty_like}
 
 
+@public
 def asarray(obj: Any, /, *, dtype: Any = None, copy: bool | None = None) -> Any:
     """An array of Python numbers, nested lists, a NumPy array or anything with ``__dlpack__`` (Array API).
 
@@ -143,11 +152,13 @@ def asarray(obj: Any, /, *, dtype: Any = None, copy: bool | None = None) -> Any:
     return dispatch.current().asarray(obj, None if dtype is None else dtypes.as_dtype(dtype))
 
 
+@public
 def from_dlpack(x: Any, /) -> Any:
     """An array that shares the memory of ``x``, anything with ``__dlpack__`` on the CPU (Array API)."""
     return dispatch.current().asarray(np.from_dlpack(x), None)
 
 
+@public
 def arange(start: Any, /, stop: Any = None, step: Any = 1, *, dtype: Any = None) -> Any:
     """Evenly spaced numbers from ``start`` (0 if only one bound is given) up to but not including ``stop`` (Array API).
 
@@ -179,6 +190,7 @@ def arange(start: Any, /, stop: Any = None, step: Any = 1, *, dtype: Any = None)
     return astype(line, target)
 
 
+@public
 def linspace(start: Any, stop: Any, /, num: int, *, dtype: Any = None, endpoint: bool = True) -> Any:
     """``num`` evenly spaced numbers from ``start`` to ``stop``, the end included unless told otherwise (Array API)."""
     target = dtypes.DEFAULT_FLOAT if dtype is None else dtypes.as_dtype(dtype)
@@ -196,6 +208,7 @@ def linspace(start: Any, stop: Any, /, num: int, *, dtype: Any = None, endpoint:
     return astype(line, target)
 
 
+@public
 def eye(n_rows: Any, n_cols: Any = None, /, *, k: int = 0, dtype: Any = None) -> Any:
     """A matrix with ones on diagonal ``k`` and zeros elsewhere; float32 unless told otherwise (Array API)."""
     shape = (n_rows, n_rows if n_cols is None else n_cols)

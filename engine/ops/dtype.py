@@ -85,6 +85,7 @@ mark = Op(
     vjp=(lambda g, y, x, tag: g,),
     samples=lambda rng, dtype: [Sample((rng.uniform(0, 3, (2, 3)).astype(dtype),), {"tag": 0})],
     doc="x itself, as a point that ``grad`` differentiates with respect to; its tag keeps it apart from other uses.",
+    hidden=True,
 )
 leaf = Op(
     "leaf",
@@ -94,4 +95,5 @@ leaf = Op(
     keeps="",
     order=0,
     doc="A value that comes from outside: an input, a parameter, a state.",
+    hidden=True,
 )

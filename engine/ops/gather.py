@@ -143,6 +143,7 @@ gather = Op(
     samples=_gather_samples,
     errors=_out_of_range,
     doc="Elements of consecutive axes, from ``axis`` on, chosen by integer arrays of one shape.",
+    hidden=True,
 )
 
 
@@ -179,6 +180,7 @@ index_add: Op = Op(
     samples=_write_samples,
     errors=_write_out_of_range,
     doc="x with v added at the positions that integer arrays name; repeated positions add up.",
+    hidden=True,
 )
 index_set: Op = Op(
     "index_set",
@@ -197,6 +199,7 @@ index_set: Op = Op(
     samples=_write_samples,
     errors=_write_out_of_range,
     doc="x with v written at the positions that integer arrays name; of repeated positions the last one counts.",
+    hidden=True,
 )
 
 
@@ -215,6 +218,7 @@ in_range = Op(
     samples=lambda rng, dtype: [Sample((rng.integers(0, 5, (2, 3)).astype(dtype),), {"size": 5})],
     errors=lambda rng, dtype: [Sample((np.array([5], dtype),), {"size": 5}, IndexRangeError)],
     doc="Integers that are checked to lie in [0, size).",
+    hidden=True,
 )
 
 
@@ -272,4 +276,5 @@ pick = Op(
     ],
     errors=lambda rng, dtype: [Sample((np.ones((2, 3), dtype), np.array([0, 3])), {"axis": 1}, IndexRangeError)],
     doc="The element of each row along ``axis`` that an integer array names; the axis disappears. No negative places.",
+    hidden=True,
 )

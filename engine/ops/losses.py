@@ -147,6 +147,7 @@ _slope: Op = Op(
     order=73,
     samples=_class_samples,
     doc="The derivative of softmax_cross_entropy with respect to the scores.",
+    hidden=True,
 )
 
 
@@ -166,6 +167,7 @@ _entropy = Op(
     order=74,
     samples=_class_samples,
     doc="Negative log-probability of integer classes under softmax of scores, in one step.",
+    hidden=True,
 )
 
 

@@ -14,6 +14,7 @@ from engine import dtypes
 from engine.arguments import normal_shape
 from engine.errors import ArgumentError
 from engine.lowering import Loop
+from engine.makers import public
 from engine.op import Op, Sample, Trait, apply
 from engine.ops.arithmetic import add, floor_divide, multiply
 from engine.ops.compare import less
@@ -82,6 +83,7 @@ random_bits = Op(
         for d in (dtypes.uint32, dtypes.uint64)
     ],
     doc="Random bits, a function of key and counter (0-d uint64): the words of consecutive Philox blocks.",
+    hidden=True,
 )
 
 
@@ -134,6 +136,7 @@ def _drawn_dtype(dtype: Any, op: str) -> DType:
     return target
 
 
+@public
 def uniform(
     shape: Any = (), low: Any = 0.0, high: Any = 1.0, *, dtype: Any = None, generator: Generator | None = None
 ) -> Any:
@@ -145,6 +148,7 @@ def uniform(
     return add(multiply(unit, high - low), low)
 
 
+@public
 def normal(
     shape: Any = (), mean: Any = 0.0, std: Any = 1.0, *, dtype: Any = None, generator: Generator | None = None
 ) -> Any:
@@ -158,6 +162,7 @@ def normal(
     return add(multiply(drawn, std), mean)
 
 
+@public
 def bernoulli(p: Any = 0.5, shape: Any = None, *, dtype: Any = None, generator: Generator | None = None) -> Any:
     """True (or 1 in ``dtype``) with probability ``p``, a number or an array; ``shape`` defaults to that of p."""
     if shape is None:

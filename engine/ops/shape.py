@@ -10,7 +10,7 @@ from engine import dtypes
 from engine.arguments import normal_axes, normal_axis, normal_shape
 from engine.errors import ArgumentError, ShapeError
 from engine.lowering import Layout, View, contiguous
-from engine.makers import composite, publish
+from engine.makers import composite, public, publish
 from engine.op import Op, Sample, Trait, apply, as_handle
 from engine.ops.samples import array, calls
 from engine.sizes import Dim, Shape, Size, agree, divide_exactly, product, same, same_shape, show_shape
@@ -250,6 +250,7 @@ def broadcast_to(x: Any, /, shape: Any) -> Any:
     return x if same_shape(x.shape, wanted) else apply(broadcast_op, x, shape=wanted)
 
 
+@public
 def broadcast_arrays(*arrays: Any) -> list[Any]:
     """The arrays broadcast to their common shape (Array API)."""
     handles = [as_handle(a) for a in arrays]

@@ -78,6 +78,7 @@ slice_ = Op(
     samples=lambda rng, dtype: [Sample((array(rng, dtype, 5, 4),), part) for part in _PARTS],
     doc="A regular part of each axis: start, size and step (negative steps walk backwards).",
     **MOVES,
+    hidden=True,
 )
 slice_set: Op = Op(
     "slice_set",
@@ -102,6 +103,7 @@ slice_set: Op = Op(
     ],
     doc="x with a regular part replaced by v.",
     **MOVES,
+    hidden=True,
 )
 
 
