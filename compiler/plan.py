@@ -18,6 +18,7 @@ from compiler.stages import Stages
 from compiler.step import Bind, Callback, Step
 from engine.lowering import Assemble, Fold, Loop, Product, Scalar, View, contiguous
 from engine.ops.dtype import identity
+from engine.ops.results import result as RESULT
 from engine.ops.shape import broadcast_op
 from engine.record import Record
 from engine.sizes import product, same
@@ -56,6 +57,10 @@ class Planner:
         self.stored: dict[Unit, dict[Record, Place]] = {u: {} for u in self.units}
         self.steps: list[Step | Callback] = []
         self.copies: dict[Record, Record] = {}
+        self.results: dict[Record, dict[int, Record]] = {}  # of an op with several: their records by number
+        for record in graph.nodes:
+            if record.op is RESULT:
+                self.results.setdefault(record.args[0], {})[record.attrs["index"]] = record
 
     def run(self) -> Plan:
         graph = self.graph
@@ -179,7 +184,7 @@ class Planner:
         return found
 
     def _demand(self, record: Record) -> None:
-        if record in self.places or record.op.name in INLINE:
+        if record in self.places or record.op.name in INLINE or record.op.many:
             return
         unit = self.unit_of[record]
         if isinstance(record.op.lower, View):
@@ -283,8 +288,11 @@ class Planner:
             self.steps.append(Emitter(unit, stored, self.locate).emit())
             return
         (record,) = unit.members
+        if record.op.many:
+            self._several(record)
+            return
         place = self.places.get(record)
-        if isinstance(record.op.lower, View) or place is None:
+        if isinstance(record.op.lower, View) or place is None or record.op is RESULT:
             return
         match record.op.lower:
             case Assemble(parts=parts):
@@ -299,7 +307,13 @@ class Planner:
                 self.steps.append(product_step(record, a, b, place))
             case _:
                 operands = [self.locate(a) for a in record.args]
-                self.steps.append(Callback(record, operands, place))
+                self.steps.append(Callback(record, operands, [place]))
+
+    def _several(self, record: Record) -> None:
+        """An op with several results, each of which has a place where anybody needs it."""
+        wanted = self.results[record]
+        places = [self.places.get(wanted[i]) if i in wanted else None for i in range(len(record.shape))]
+        self.steps.append(Callback(record, [self.locate(a) for a in record.args], places))
 
     def _loop(self, record: Record, lower: Loop, place: Place) -> None:
         text, sizes = lower.text([a.spec for a in record.args], record.spec, record.attrs)

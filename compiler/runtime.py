@@ -320,7 +320,9 @@ class Program:
         record = step.record
         with np.errstate(all="ignore"):
             result = record.op.kernel(*operands, **evaluated(record.attrs, instance.sizes))
-        _array(step.result, memory, instance.sizes)[...] = result
+        for place, value in zip(step.results, result if record.op.many else [result], strict=True):
+            if place is not None:
+                _array(place, memory, instance.sizes)[...] = value
 
 
 def _array(place: Place, memory: dict[Buffer, Array], sizes: dict[str, int]) -> Array:

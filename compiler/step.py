@@ -36,11 +36,14 @@ class Step:
 
 @dataclass
 class Callback:
-    """An op without native code: its NumPy kernel runs between two native stretches."""
+    """An op without native code: its NumPy kernel runs between two native stretches.
+
+    ``results``: where each result goes; None for one that nobody needs.
+    """
 
     record: Record
     operands: list[Place]
-    result: Place
+    results: list[Place | None]
 
     @property
     def records(self) -> list[Record]:
@@ -52,4 +55,4 @@ class Callback:
 
     @property
     def writes(self) -> set[Buffer]:
-        return {self.result.buffer}
+        return {p.buffer for p in self.results if p is not None}

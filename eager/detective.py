@@ -24,4 +24,6 @@ def detect_nonfinite() -> Iterator[None]:
 def examine(event: Event) -> None:
     """The hook: raises NonFiniteError where this op is the culprit."""
     values = [a._value if isinstance(a, Handle) else a for a in event.args]  # type: ignore[attr-defined]
-    check_birth(event.op, event.args, values, event.result._value, event.origin)
+    result = event.result
+    found = [r._value for r in result] if event.op.many else result._value
+    check_birth(event.op, event.args, values, found, event.origin)

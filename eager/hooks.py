@@ -87,7 +87,7 @@ class Observed(Eager):
         if self._before:
             _call(self._before, event)
         result = event.result = super().apply(op, args, attrs)
-        event.record = result._record
+        event.record = None if op.many else result._record
         if self._after:
             _call(self._after, event)
         return result

@@ -15,7 +15,9 @@ from engine.errors import DTypeError, ShapeError, SymbolError, Trap, trapped
 from engine.handle import Handle
 from engine.op import Op
 from engine.ops.dtype import mark as MARK
+from engine.ops.results import result_of
 from engine.record import Record
+from engine.spec import Several, Spec
 from engine.state import Pending, State
 
 # NumPy reports 1/0 or log(-1) as a warning at our own line; IEEE values are the meaning here, as in PyTorch and JAX.
@@ -167,26 +169,48 @@ class Eager:
         except _MISTAKES:
             op.spec(args, attrs)  # the engine's own error, at the user's line
             raise
+        if op.many:
+            return self._several(op, args, values, attrs, [_asarray(o) for o in out])
         out = _asarray(out)
         tensor = _new_tensor(Tensor)
         tensor._value = out
         tensor._record = None
         if self.grad_enabled and op.vjp and out.dtype.kind == "f":
-            records = [self.record(a) if isinstance(a, Handle) else None for a in args]
-            if any(records):
-                kept = []
-                for a, v, r in zip(args, values, records, strict=True):
-                    if r is None:
-                        kept.append(_apart(op, v) if isinstance(a, Handle) else a)
-                    else:
-                        if op.keeps_x:
-                            r.value = v
-                        kept.append(r)
-                tensor._record = _write(op, tuple(kept), attrs, out)
+            kept = self._kept(op, args, values)
+            if kept is not None:
+                tensor._record = _write(op, kept, attrs, out)
         return tensor
+
+    def _kept(self, op: Op, args: tuple[Any, ...], values: list[Any]) -> tuple[Any, ...] | None:
+        """What the tape keeps of the operands, or None where no gradient flows to any."""
+        records = [self.record(a) if isinstance(a, Handle) else None for a in args]
+        if not any(records):
+            return None
+        kept = []
+        for a, v, r in zip(args, values, records, strict=True):
+            if r is None:
+                kept.append(_apart(op, v) if isinstance(a, Handle) else a)
+            else:
+                if op.keeps_x:
+                    r.value = v
+                kept.append(r)
+        return tuple(kept)
+
+    def _several(
+        self, op: Op, args: tuple[Any, ...], values: list[Any], attrs: dict[str, Any], outs: list[Any]
+    ) -> tuple[Tensor, ...]:
+        kept = self._kept(op, args, values) if self.grad_enabled and op.vjp else None
+        if kept is None:
+            return tuple(map(Tensor, outs))
+        specs = Several(Spec(o.shape, o.dtype) for o in outs)
+        held = outs if op.keeps_y else None
+        whole = Record(op, kept, attrs, specs.shape, specs.dtype, origin.capture(skip=3), True, held)
+        return tuple(Tensor(o, result_of(whole, i) if o.dtype.kind == "f" else None) for i, o in enumerate(outs))
 
     def handle(self, arg: Any) -> Any:
         if type(arg) is Record:
+            if arg.op.many:
+                return tuple(self.handle(result_of(arg, i)) for i in range(len(arg.shape)))
             tensor = _new_tensor(Tensor)
             tensor._value = arg.value
             tensor._record = arg

@@ -11,6 +11,7 @@ from engine.handle import Handle, install_methods
 from engine.ops.arithmetic import add
 from engine.ops.create import full
 from engine.ops.reduce import sum_to
+from engine.ops.results import result as RESULT
 from engine.record import Record
 from engine.sizes import same_shape
 
@@ -52,6 +53,11 @@ def reverse(roots: Sequence[Record], seeds: Sequence[Any], targets: set[Record] 
             keep = record in targets if targets is not None else not record.args
             g = grads.get(record) if keep else grads.pop(record, None)
             if g is None or not record.args:
+                continue
+            if record.op is RESULT:
+                whole, index = record.args[0], record.attrs["index"]
+                every = grads.setdefault(whole, [None] * len(whole.shape))
+                every[index] = g if every[index] is None else add(every[index], g)
                 continue
             origin.set_inherited(origin.noted(f"backward of {record.op.name}", record.origin))
             for parent, part in zip(record.args, parts(record, g, needed, interpreter)):

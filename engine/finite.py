@@ -9,6 +9,7 @@ import numpy as np
 
 from engine.errors import NonFiniteError
 from engine.op import Op, Trait
+from engine.ops.results import result as RESULT
 from engine.origin import Origin
 
 
@@ -18,6 +19,14 @@ def check_birth(op: Op, operands: Sequence[Any], values: Sequence[Any], out: Any
     The error names the op, its ``operands``, the user's line, the first bad index and, for an op on matching elements,
     the operands' values there.
     """
+    if op.many:
+        for one in out:
+            _check(op, operands, values, one, origin)
+    elif op is not RESULT:
+        _check(op, operands, values, out, origin)
+
+
+def _check(op: Op, operands: Sequence[Any], values: Sequence[Any], out: Any, origin: Origin) -> None:
     if out.dtype.kind != "f" or not values:
         return
     bad = ~np.isfinite(out)

@@ -15,7 +15,7 @@ from engine.handle import Handle, is_scalar
 from engine.lowering import Lowering
 from engine.record import NO_ATTRS
 from engine.sizes import Dim, show_shape
-from engine.spec import DType, Incompatible, Spec
+from engine.spec import DType, Incompatible, Several, Spec
 
 
 class Trait(Enum):
@@ -38,7 +38,7 @@ class Sample:
 
 
 Rule = Callable[..., Any]
-Infer = Callable[..., Spec]
+Infer = Callable[..., Any]  # a Spec, or a list of them
 Samples = Callable[[np.random.Generator, DType], Iterable[Sample]]
 
 
@@ -55,6 +55,8 @@ class Op:
     keeps     what its gradient rules look at: "x" operands, "y" the result, "xy", or ""
     order     precedence in the termination proof of rewriting: rules go from greater to smaller
     domain    an interval for each operand from which tests may sample, where gradients are smooth
+    many      it has several results: the kernel returns a tuple, infer a list, and the one gradient rule takes lists,
+              ``rule(gs, ys, *operands, **attrs)`` with None in gs where no gradient arrives
     hidden    part of other functions only: the package has no function of this name
     """
 
@@ -77,6 +79,7 @@ class Op:
         traits: Iterable[Trait] = (),
         samples: Samples | None = None,
         errors: Samples | None = None,
+        many: bool = False,
         hidden: bool = False,
         doc: str = "",
     ) -> None:
@@ -99,7 +102,8 @@ class Op:
         self.traits = frozenset(traits)
         # What eager mode asks of each call: the dtypes that need no cast, and whether rules may miss even the shapes.
         self.direct = frozenset() if casts is None else accepts & dtypes.FLOATS if floating else accepts
-        self.whole = casts == slice(None)
+        self.many = many
+        self.whole = casts == slice(None) and not many
         self.shapeless = Trait.ELEMENTWISE in self.traits and not self.keeps_x
         self.samples = samples
         self.errors = errors
@@ -170,10 +174,15 @@ class Op:
         )
         raise DTypeError(f"takes {names}, not {dtype.name}", op=self.name, operands=args, fix=fix)
 
-    def spec(self, args: Sequence[Any], attrs: dict[str, Any]) -> Spec:
-        """The spec of the result; raises the error of the user's mistake, at the user's line."""
+    def inferred(self, args: Sequence[Any], attrs: dict[str, Any]) -> Spec | Several:
+        """What ``infer`` says; raises Incompatible for shapes that do not fit."""
+        found: Any = self.infer(*args, **attrs)
+        return Several(found) if self.many else found
+
+    def spec(self, args: Sequence[Any], attrs: dict[str, Any]) -> Any:
+        """The spec of the result (of each, where there are several); raises the user's mistake at the user's line."""
         try:
-            return self.infer(*args, **attrs)
+            return self.inferred(args, attrs)
         except Incompatible as mistake:
             raise ShapeError(
                 f"shapes {' and '.join(_shape_text(a) for a in args)} do not fit: {mistake}",

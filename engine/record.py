@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.origin import Origin
 from engine.sizes import Shape
-from engine.spec import DType, Spec
+from engine.spec import DType, Several, Spec
 
 if TYPE_CHECKING:
     from engine.op import Op
@@ -22,7 +22,8 @@ class Record:
 
     ``args`` holds records, Python scalars and (on the eager tape) plain arrays that no gradient flows to.
     ``value`` is filled only on the eager tape, and only where a later gradient rule will look at it.
-    ``tracked`` says that gradients flow through. Serial numbers grow along every edge.
+    ``tracked`` says that gradients flow through. Serial numbers grow along every edge. Where the op has several
+    results, shape and dtype are tuples of theirs, and each result is a record of its own (``engine.ops.results``).
     """
 
     __slots__ = ("args", "attrs", "dtype", "op", "origin", "serial", "shape", "tracked", "value")
@@ -49,7 +50,12 @@ class Record:
         self.serial = next_serial()
 
     @property
-    def spec(self) -> Spec:
+    def spec(self) -> Any:
+        """A Spec, or where the op has several results, theirs."""
+        if self.op.many:
+            shapes: Any = self.shape
+            dtypes: Any = self.dtype
+            return Several(map(Spec, shapes, dtypes))
         return Spec(self.shape, self.dtype)
 
     @property

@@ -42,6 +42,21 @@ def broadcast(*shapes: Shape) -> Shape:
     return tuple(out)
 
 
+class Several(tuple["Spec", ...]):
+    """The specs of an op with several results; read as one, its shape and its dtype are tuples of theirs."""
+
+    @property
+    def shape(self) -> Any:
+        return tuple(s.shape for s in self)
+
+    @property
+    def dtype(self) -> Any:
+        return tuple(s.dtype for s in self)
+
+    def __repr__(self) -> str:
+        return f"({', '.join(map(repr, self))})"
+
+
 class Spec:
     """Shape and dtype of a value.
 

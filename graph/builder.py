@@ -14,6 +14,7 @@ from engine.op import OPS, Op, Trait
 from engine.ops.create import size_of
 from engine.ops.dtype import leaf as LEAF
 from engine.ops.dtype import mark as MARK
+from engine.ops.results import result as RESULT
 from engine.record import Record, next_serial
 from engine.sizes import Dim, Shape
 from engine.spec import DType, Spec
@@ -147,8 +148,18 @@ class Builder:
         records = tuple(
             self.lift(a) if isinstance(a, Handle) else self.trace.constant(a, dtype or spec.dtype) for a in args
         )
-        tracked = self.grad_enabled and bool(op.vjp) and spec.dtype.kind == "f" and any(r.tracked for r in records)
-        return Symbol(self.trace.make(op, records, attrs, spec, tracked), self.trace)
+        tracked = self.grad_enabled and bool(op.vjp) and any(r.tracked for r in records)
+        if op.many:
+            return self._results(self.trace.make(op, records, attrs, spec, tracked))
+        return Symbol(self.trace.make(op, records, attrs, spec, tracked and spec.dtype.kind == "f"), self.trace)
+
+    def _results(self, whole: Record) -> tuple[Symbol, ...]:
+        """The symbols of the results of an op that has several."""
+        made = []
+        for index, spec in enumerate(whole.spec):
+            tracked = whole.tracked and spec.dtype.kind == "f"
+            made.append(Symbol(self.trace.make(RESULT, (whole,), {"index": index}, spec, tracked), self.trace))
+        return tuple(made)
 
     def lift(self, handle: Any) -> Record:
         """The record that a handle of any kind stands for in this graph."""
@@ -165,7 +176,7 @@ class Builder:
         return self.trace.capture(handle._value, handle)
 
     def handle(self, arg: Any) -> Any:
-        return Symbol(arg, self.trace)
+        return self._results(arg) if arg.op.many else Symbol(arg, self.trace)
 
     def record(self, handle: Any) -> Record | None:
         if isinstance(handle, State) and not handle.trainable:

@@ -23,6 +23,8 @@ def folded(record: Record) -> Any:
     """
     if not record.args or any(a.op is not FULL for a in record.args):
         return "an operand is not a constant"
+    if record.op.many:
+        return "it has several results"
     if Trait.RANDOM in record.op.traits:
         return "random bits are not constants"
     if any(isinstance(v, Dim) for v in record.attrs.values()):

@@ -38,7 +38,7 @@ def verify(graph: Graph) -> None:
 
 def _check_spec(record: Record) -> None:
     try:
-        spec = record.op.infer(*record.args, **record.attrs)
+        spec = record.op.inferred(record.args, record.attrs)
     except (Incompatible, TypeError, ValueError, IndexError, KeyError, StopIteration) as mistake:
         raise _broken(record, f"has operands that do not fit its op: {mistake}") from mistake
     if spec != record.spec:

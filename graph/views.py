@@ -73,6 +73,8 @@ def _written(record: Record, number: dict[Record, str]) -> str:
 
 
 def _spec(record: Record) -> str:
+    if record.op.many:
+        return repr(record.spec)
     return f"{record.dtype.name}[{show_shape(record.shape).strip('(),')}]"
 
 
@@ -86,7 +88,7 @@ def to_networkx(graph: Graph) -> nx.DiGraph:
             op=record.op.name,
             kind=kind(record),
             shape=tuple(map(str, record.shape)),
-            dtype=record.dtype.name,
+            dtype=str(record.dtype),
             place=place(record),
             label=_label(record),
             attrs={k: str(v) for k, v in record.attrs.items()},
