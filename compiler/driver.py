@@ -10,6 +10,7 @@ import llvmlite.binding as llvm
 import numpy as np
 
 from compiler import loader
+from compiler.driver_text import CONTROL
 from compiler.kernel import Kernel, pack
 from compiler.machine import target_machine
 
@@ -44,9 +45,13 @@ clean:
 """
 
 
+# The same inside another module.
+WALK = TEXT.replace("@tg_KEY", "@walk").replace("define i64", "define internal i64")
+
+
 # The same as a function object of CPython: METH_FASTCALL, with the GIL released around the walk.
 BUILTIN = (
-    TEXT.replace("@tg_KEY", "@walk").replace("define i64", "define internal i64")
+    WALK
     + """
 declare i64 @PyLong_AsLongLong(ptr)
 declare ptr @PyLong_FromLongLong(i64)
@@ -94,6 +99,14 @@ def _make(text: str, key: str) -> bytes:
 
 def _key(text: str) -> str:
     return "driver_" + hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+@cache
+def control(kind: str) -> int:
+    """Address of the driver of control rows, `int64 kernel(int64* block)`: "loop" or "switch"."""
+    text = WALK + CONTROL[kind]
+    key = _key(text)
+    return loader.obtain({key: lambda: _make(text, key)})[key]
 
 
 @cache

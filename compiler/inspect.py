@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from compiler.control import Turn
 from compiler.plan import Plan
 from compiler.step import Step
 from engine import origin
@@ -11,10 +12,23 @@ from engine.record import Record
 def listing(plan: Plan) -> str:
     """Plan and kernels as one readable text. A kernel used twice is printed once."""
     lines = [f"# {len(plan.steps)} steps, {len({k.key for k in plan.kernels})} different kernels"]
-    shown: dict[str, int] = {}
-    for number, step in enumerate(plan.steps):
+    _list(plan, "", lines, {})
+    return "\n".join(lines) + "\n"
+
+
+def _list(plan: Plan, prefix: str, lines: list[str], shown: dict[str, str]) -> None:
+    """The steps of a plan; those of subprograms are numbered behind the step that runs them."""
+    for count, step in enumerate(plan.steps):
+        number = f"{prefix}{count}"
         lines.append("")
         lines += [f"# step {number}: {text}" for text in _what(step.records)]
+        if isinstance(step, Turn):
+            lines.append(
+                f"#   the driver walks {len(step.parts)} subprogram{'s' * (len(step.parts) > 1)} ({step.kind})"
+            )
+            for part, inner in enumerate(step.parts):
+                _list(inner, f"{number}{'abcdefghijklmnopqrstuvwxyz'[part % 26]}.", lines, shown)
+            continue
         if not isinstance(step, Step):
             lines.append(f"#   NumPy kernel of {step.record.op.name}, called back in Python")
             continue
@@ -25,7 +39,6 @@ def listing(plan: Plan) -> str:
         lines.append(f"#   {binds}")
         first = shown.setdefault(step.kernel.key, number)
         lines.append(step.kernel.text.rstrip() if first == number else f"#   the kernel of step {first}")
-    return "\n".join(lines) + "\n"
 
 
 def _what(records: list[Record]) -> list[str]:

@@ -22,9 +22,12 @@ def compile_graph(graph: Graph, *, fidelity: str = "rounding", phases: bool = Tr
         times[name] = now - clock
         clock = now
 
-    optimised, _ = optimize(graph, fidelity=fidelity) if phases else (graph, None)
+    def prepare(graph: Graph) -> Graph:
+        return optimize(graph, fidelity=fidelity)[0] if phases else graph
+
+    optimised = prepare(graph)
     lap("optimise")
-    plan = make_plan(optimised)
+    plan = make_plan(optimised, prepare)
     lap("plan")
     program = Program(plan, graph)
     lap("compile")

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import heapq
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 from compiler.buffers import Place, dense, new_place, view_of
+from compiler.control import Turn, native, plan_control
 from compiler.emit import Emitter
 from compiler.fuse import INLINE, Unit, fuse
 from compiler.kernel import Kernel, Param
 from compiler.products import Matrix, as_matrix, product_step
 from compiler.stages import Stages
 from compiler.step import Bind, Callback, Step
-from engine.lowering import Assemble, Fold, Loop, Product, Scalar, View, contiguous
+from engine.lowering import Assemble, Control, Fold, Loop, Product, Scalar, View, contiguous
 from engine.ops.dtype import identity
 from engine.ops.results import result as RESULT
 from engine.ops.shape import broadcast_op
@@ -31,7 +32,7 @@ class Plan:
     """Steps in order, the places of leaves and results, and how each state is written back."""
 
     graph: Graph
-    steps: list[Step | Callback]
+    steps: list[Step | Turn | Callback]
     inputs: list[Place]
     captured: list[tuple[Place, np.ndarray]]
     states: dict[State, Place]
@@ -43,19 +44,22 @@ class Plan:
 
     @property
     def kernels(self) -> list[Kernel]:
-        return [s.kernel for s in self.steps if isinstance(s, Step)]
+        """The kernels of all steps, those of subprograms included."""
+        own = [[s.kernel] if isinstance(s, Step) else s.kernels for s in self.steps if native(s)]
+        return [k for kernels in own for k in kernels]
 
 
 class Planner:
     """Turns a graph into a plan."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, prepare: Callable[[Graph], Graph]) -> None:
         self.graph = graph
+        self.prepare = prepare
         self.units = fuse(graph)
         self.unit_of = {r: u for u in self.units for r in u.members}
         self.places: dict[Record, Place] = {}
         self.stored: dict[Unit, dict[Record, Place]] = {u: {} for u in self.units}
-        self.steps: list[Step | Callback] = []
+        self.steps: list[Step | Turn | Callback] = []
         self.copies: dict[Record, Record] = {}
         self.results: dict[Record, dict[int, Record]] = {}  # of an op with several: their records by number
         for record in graph.nodes:
@@ -309,8 +313,15 @@ class Planner:
                 operands = [self.locate(a) for a in record.args]
                 self.steps.append(Callback(record, operands, [place]))
 
+    def subplan(self, graph: Graph) -> Plan:
+        """The plan of a subprogram."""
+        return make_plan(self.prepare(graph), self.prepare)
+
     def _several(self, record: Record) -> None:
         """An op with several results, each of which has a place where anybody needs it."""
+        if isinstance(record.op.lower, Control):
+            self.steps.append(plan_control(self, record))
+            return
         wanted = self.results[record]
         places = [self.places.get(wanted[i]) if i in wanted else None for i in range(len(record.shape))]
         self.steps.append(Callback(record, [self.locate(a) for a in record.args], places))
@@ -352,6 +363,6 @@ class Planner:
         return found
 
 
-def make_plan(graph: Graph) -> Plan:
-    """The plan of a graph."""
-    return Planner(graph).run()
+def make_plan(graph: Graph, prepare: Callable[[Graph], Graph] = lambda graph: graph) -> Plan:
+    """The plan of a graph; ``prepare`` is what is done to the graph of a subprogram first."""
+    return Planner(graph, prepare).run()

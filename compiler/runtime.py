@@ -12,9 +12,11 @@ import numpy as np
 
 from compiler import blas, driver, loader
 from compiler.buffers import Buffer, Place
-from compiler.memory import ALIGNMENT, arrange, lifetimes
+from compiler.control import Turn, native
+from compiler.memory import lifetimes
 from compiler.plan import Plan
-from compiler.step import Callback, Step
+from compiler.step import Callback
+from compiler.table import Arena, Table
 from engine.errors import FeedError, InternalError, Trap, UnsupportedError, trapped
 from engine.lowering import Product
 from engine.ops.slices import check_slice
@@ -56,21 +58,15 @@ class Instance:
         plan = program.plan
         self.sizes = sizes
         program.check_parts(sizes)
-        offsets, total = arrange(program.lives, sizes)
-        self.arena = np.empty(total + ALIGNMENT, np.uint8)
-        start = -self.arena.ctypes.data % ALIGNMENT
-        base = self.arena.ctypes.data + start
-        self.bytes = total
+        self.arena = Arena(program.lives, sizes)
+        self.bytes = self.arena.bytes
         self.kept: dict[State, Array] = {
             s: np.empty([evaluate(n, sizes) for n in p.shape], p.buffer.dtype)
             for s, p in plan.kept.items()
             if p is not None
         }
-        self.memory: dict[Buffer, Array] = {
-            b: self.arena[start + o : start + o + evaluate(b.size, sizes) * b.dtype.itemsize].view(b.dtype)
-            for b, o in offsets.items()
-        }
-        address = {b: base + o for b, o in offsets.items()}
+        self.memory = self.arena.arrays
+        address = self.arena.address
         for place, array in plan.captured:
             address[place.buffer] = array.ctypes.data
             self.memory[place.buffer] = array.reshape(-1)
@@ -79,8 +75,10 @@ class Instance:
             assert held is not None
             address[held.buffer] = array.ctypes.data
             self.memory[held.buffer] = array.reshape(-1)
-        self.patches: dict[Buffer, list[tuple[int, int]]] = {}
-        self._fill(program, address)
+        self.table = Table(plan.steps, sizes, program.kernels, address)
+        self.table_address = self.table.rows.ctypes.data
+        self.blocks = self.table.blocks
+        self.patches = self.table.patches
         self.inputs = [self.patches.get(p.buffer, []) for p in plan.inputs]
         self.outputs = [
             (tuple(evaluate(n, sizes) for n in p.shape), p.buffer.dtype, self.patches.get(p.buffer, []), p.buffer)
@@ -97,37 +95,10 @@ class Instance:
     def _work(self, plan: Plan) -> int:
         """Multiplications of the largest matrix product."""
         products = [r for s in plan.steps for r in s.records if isinstance(r.op.lower, Product)]
-        return max((evaluate(r.spec.size * r.args[0].shape[-1], self.sizes) for r in products), default=0)
-
-    def _fill(self, program: Program, address: dict[Buffer, int]) -> None:
-        steps = [s for s in program.plan.steps if isinstance(s, Step)]
-        counts = [len(s.kernel.params) for s in steps]
-        self.blocks = np.zeros(sum(counts) + 1, np.int64)
-        rows, slot = [], 0
-        for step, count in zip(steps, counts, strict=True):
-            values: list[Any] = []
-            for number, bind in enumerate(step.binds):
-                if bind.kind == "ptr":
-                    buffer = bind.buffer
-                    assert buffer is not None
-                    offset = evaluate(bind.value, self.sizes) * buffer.dtype.itemsize
-                    known = address.get(buffer)
-                    if known is None:
-                        self.patches.setdefault(buffer, []).append((slot + number, offset))
-                        values.append(0)
-                    else:
-                        values.append(known + offset)
-                elif bind.kind == "int":
-                    values.append(evaluate(bind.value, self.sizes))
-                elif bind.kind == "blas":
-                    values.append(blas.addresses(bind.value[0])[bind.value[1]])
-                else:
-                    values.append(bind.value)
-            step.kernel.layout.pack_into(self.blocks, 8 * slot, *values)
-            rows.append(self.blocks.ctypes.data + 8 * slot)
-            slot += count
-        self.table = driver.table(program.addresses, rows) if rows else np.zeros((1, 2), np.int64)
-        self.table_address = self.table.ctypes.data
+        inner = [self._work(p) for s in plan.steps if isinstance(s, Turn) for p in s.parts]
+        return max((evaluate(r.spec.size * r.args[0].shape[-1], self.sizes) for r in products), default=0) or max(
+            inner, default=0
+        )
 
 
 class Program:
@@ -136,7 +107,7 @@ class Program:
     def __init__(self, plan: Plan, traced: Graph) -> None:
         self.plan = plan
         self.traced = traced  # the graph as the user wrote it, for replays
-        self.addresses = loader.load(plan.kernels)
+        self.kernels = dict(zip([k.key for k in plan.kernels], loader.load(plan.kernels), strict=True))
         self.report = loader.last
         self.runner = driver.runner()
         self.lives = lifetimes(plan.steps)
@@ -300,7 +271,7 @@ class Program:
         decoded = driver.decode(result)
         assert decoded is not None
         row, status = decoded
-        record = [s for s in self.plan.steps if isinstance(s, Step)][row].records[0]
+        record = [s for s in self.plan.steps if native(s)][row].records[0]
         if status == blas.TOO_LARGE:
             raise UnsupportedError(
                 "a matrix is too large for the 32-bit sizes of this BLAS", op=record.op.name, origin=record.origin

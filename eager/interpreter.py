@@ -286,6 +286,9 @@ class Eager:
     def detach(self, handle: Any) -> Tensor:
         return Tensor(handle._value)
 
+    def body(self, function: Any, specs: Any, tracked: Any) -> None:
+        """None: control flow is Python's own here."""
+
 
 RECORDING = Eager(True)
 SILENT = Eager(False)

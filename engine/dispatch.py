@@ -55,6 +55,9 @@ class Interpreter(Protocol):
     def detach(self, handle: Any) -> Any:
         """The same value, cut from the tape."""
 
+    def body(self, function: Any, specs: Any, tracked: Any) -> Any:
+        """``function`` as a subprogram (``engine.control.body.Traced``); None in a mode that runs functions directly."""
+
 
 _current: ContextVar[Interpreter] = ContextVar("interpreter")
 current = _current.get  # call it as ``dispatch.current()``: ``install_default`` replaces it

@@ -83,7 +83,14 @@ class Product:
     """A (batched) matrix product, done by the BLAS."""
 
 
-Lowering = Scalar | Fold | View | Assemble | Loop | Product
+@dataclass(frozen=True)
+class Control:
+    """Subprograms that the native driver runs: ``kind`` is scan, while or switch."""
+
+    kind: str
+
+
+Lowering = Scalar | Fold | View | Assemble | Loop | Product | Control
 
 
 def contiguous(shape: Shape) -> Layout:

@@ -318,6 +318,11 @@ def agree(a: Size, b: Size) -> bool:
     return False
 
 
+def agree_shape(a: Shape, b: Shape) -> bool:
+    """Whether two shapes are equal, or may be taken as equal by the current size policy."""
+    return len(a) == len(b) and all(agree(m, n) for m, n in zip(a, b, strict=True))
+
+
 def product(sizes: Iterable[Size]) -> Size:
     """The number of elements of a shape."""
     total: Size = 1
@@ -353,4 +358,4 @@ def evaluated(value: Any, sizes: Mapping[str, int]) -> Any:
         return tuple(evaluated(v, sizes) for v in value)
     if isinstance(value, dict):
         return {k: evaluated(v, sizes) for k, v in value.items()}
-    return value
+    return value.at(sizes) if hasattr(value, "at") else value  # a subprogram

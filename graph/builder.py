@@ -1,130 +1,31 @@
-"""Builder: the interpreter that writes a graph instead of computing, with hash-consing."""
+"""Builder: the interpreter that writes a graph instead of computing."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from engine import origin
+from engine import dispatch
+from engine.control.body import Traced
 from engine.dtypes import DEFAULT_FLOAT, as_dtype
-from engine.errors import FeedError, SymbolError, UnsupportedError
+from engine.errors import UnsupportedError
 from engine.handle import Handle
-from engine.op import OPS, Op, Trait
+from engine.op import OPS, Op
 from engine.ops.create import size_of
 from engine.ops.dtype import leaf as LEAF
 from engine.ops.dtype import mark as MARK
 from engine.ops.results import result as RESULT
 from engine.record import Record, next_serial
-from engine.sizes import Dim, Shape
-from engine.spec import DType, Spec
+from engine.sizes import Dim
+from engine.spec import Spec
 from engine.state import State
-from graph.graph import Graph
+from graph.part import Part
 from graph.symbol import Symbol
+from graph.trace import Trace
 
-_FULL = OPS["full"]
 _STOP = OPS["stop_gradient"]
-
-
-class Trace:
-    """What one graph under construction has seen: its records by content, its leaves, states and gradients."""
-
-    def __init__(self) -> None:
-        self.graph = Graph()
-        self.known: dict[Any, Record] = {}
-        self.owners: dict[Record, State] = {}
-        self.current: dict[State, Record] = {}  # what each state holds at this point of the program
-        self.grads: dict[State, Any] = {}  # the gradient of each state at this point: a Symbol or None
-        self.had_grad: dict[State, bool] = {}  # whether the program found a gradient there when it started
-        self.outside: dict[int, tuple[Record, Any]] = {}
-        self.watched: list[tuple[Any, str, Any]] = []  # (object, attribute, value) the program depends on
-
-    def make(
-        self, op: Op, args: tuple[Record, ...], attrs: dict[str, Any], spec: Spec, tracked: bool = False
-    ) -> Record:
-        """The record of ``op`` applied to records; an equal one is reused, so equal subexpressions are one node."""
-        args = self.ordered(op, args)
-        key = (self.key(op, args, attrs), tracked)
-        record = self.known.get(key)
-        if record is None:
-            record = Record(op, args, attrs, spec.shape, spec.dtype, origin.capture(skip=2), tracked)
-            self.known[key] = record
-            self.graph.nodes.append(record)
-        return record
-
-    @staticmethod
-    def ordered(op: Op, args: tuple[Record, ...]) -> tuple[Record, ...]:
-        """The operands of a commutative op in the one order in which they are written, constants last."""
-        return tuple(sorted(args, key=_constants_last)) if Trait.COMMUTATIVE in op.traits else args
-
-    @staticmethod
-    def key(op: Op, args: tuple[Record, ...], attrs: dict[str, Any]) -> Any:
-        """What two applications must have in common to be one node."""
-        return op, args, tuple((k, _frozen(v)) for k, v in sorted(attrs.items()))
-
-    def leaf(self, spec: Spec, name: str, kind: str, tracked: bool = False) -> Record:
-        """A record for a value from outside; ``kind`` is input, state, grad or captured."""
-        attrs = {"name": name, "kind": kind}
-        record = Record(LEAF, (), attrs, spec.shape, spec.dtype, origin.capture(skip=2), tracked)
-        self.graph.nodes.append(record)
-        return record
-
-    def input(self, name: str, shape: Shape, dtype: DType) -> Symbol:
-        """A new input of the graph."""
-        if any(r.attrs["name"] == name for r in self.graph.inputs):
-            raise FeedError(f"the graph has an input named {name!r} already", op="input")
-        record = self.leaf(Spec(shape, dtype), name, "input")
-        self.graph.inputs.append(record)
-        return Symbol(record, self)
-
-    def state(self, state: State) -> Record:
-        """What ``state`` holds at this point of the program."""
-        record = self.current.get(state)
-        if record is None:
-            name = state.name or f"state{len(self.graph.states)}"
-            record = self.leaf(Spec(state.shape, state.dtype), name, "state", state.trainable)
-            self.graph.states[state] = self.current[state] = record
-            self.owners[record] = state
-        return record
-
-    def capture(self, array: np.ndarray[Any, Any], owner: Any) -> Record:
-        """A leaf for an array made outside the trace; the call passes it by reference, nothing is baked in."""
-        held = self.outside.get(id(owner))
-        if held is None:
-            record = self.leaf(Spec(array.shape, array.dtype), f"array{len(self.outside)}", "captured")
-            self.graph.captured[record] = array
-            held = self.outside[id(owner)] = (record, owner)  # the owner is kept, so its id stays its own
-        return held[0]
-
-    def constant(self, value: Any, dtype: DType, shape: Shape = ()) -> Record:
-        """A number as a record."""
-        attrs = {"shape": shape, "value": value, "dtype": dtype}
-        return self.make(_FULL, (), attrs, Spec(shape, dtype))
-
-    def finish(self, outputs: list[Record]) -> Graph:
-        """The graph of what the outputs, the changed states and the gradients need."""
-        graph = self.graph
-        graph.outputs = outputs
-        graph.updates = {s: r for s, r in self.current.items() if r is not graph.states[s]}
-        graph.grad_updates = {
-            s: None if g is None else g._record
-            for s, g in self.grads.items()
-            if (None if g is None else g._record) is not graph.grads.get(s)
-        }
-        return graph.pruned()
-
-
-def _constants_last(record: Record) -> tuple[bool, int]:
-    return record.op is _FULL, record.serial
-
-
-def _frozen(value: Any) -> Any:
-    """A hashable form in which 0.0 and -0.0, 1 and True, NaN and itself are told apart or together as they should."""
-    if isinstance(value, float):
-        return value.hex()
-    if isinstance(value, bool):
-        return ("bool", value)
-    return value
 
 
 class Builder:
@@ -164,13 +65,7 @@ class Builder:
     def lift(self, handle: Any) -> Record:
         """The record that a handle of any kind stands for in this graph."""
         if isinstance(handle, Symbol):
-            if handle._trace is not self.trace:
-                raise SymbolError(
-                    "this symbol belongs to another graph",
-                    operands=(handle,),
-                    fix="a value that leaves a traced function must be returned from it or kept in a tg.State",
-                )
-            return handle._record
+            return handle._record if handle._trace is self.trace else self.trace.bring(handle)
         if isinstance(handle, State):
             return self.trace.state(handle)
         return self.trace.capture(handle._value, handle)
@@ -233,6 +128,7 @@ class Builder:
                 operands=(leaf,),
                 fix="use tg.grad(function) for gradients with respect to arguments",
             )
+        self.trace.check_gradients(leaf)
 
     def require_grad(self, handle: Any, requires: bool) -> None:
         self._only_states(handle)
@@ -240,6 +136,27 @@ class Builder:
     def watch(self, owner: Any, attribute: str) -> None:
         """Note that the program read a Python attribute: another value of it makes another program."""
         self.trace.watched.append((owner, attribute, getattr(owner, attribute)))
+
+    def body(self, function: Callable[..., Sequence[Any]], specs: Sequence[Spec], tracked: Sequence[bool]) -> Traced:
+        """``function`` of handles of these specs as a subprogram; ``tracked`` says which of them gradients flow to."""
+        part = Part(self)
+        inner = Builder(part, self.grad_enabled)
+        inputs = [
+            part.leaf(spec, f"x{i}", "input", follows and spec.dtype.kind == "f")
+            for i, (spec, follows) in enumerate(zip(specs, tracked, strict=True))
+        ]
+        with dispatch.interpret(inner):
+            results = function(*(Symbol(r, part) for r in inputs))
+            outputs = [inner.lift(h) for h in results]
+        return part.finished(inputs, outputs)
+
+    def key(self, handle: Any) -> Record:
+        """What two handles of one value have in common."""
+        return self.lift(handle)
+
+    def stand_in(self, like: Any) -> Record:
+        """An input of a subprogram that it does not look at."""
+        return Record(LEAF, (), {"name": "unused", "kind": "input"}, like.shape, like.dtype, (), False)
 
     def leaf(self, handle: Any) -> Symbol:
         record = self.lift(handle)

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from engine.errors import FeedError, InternalError, Trap, trapped
+from engine.compute import compute
+from engine.errors import FeedError
 from engine.finite import check_birth
 from engine.record import Record
-from engine.sizes import Dim, Shape, evaluate, evaluated, names_in
-from engine.spec import Several, Spec
+from engine.sizes import Dim, Shape, evaluate, names_in
 from engine.state import State
 from graph.graph import Graph
 
@@ -59,26 +59,6 @@ def run(graph: Graph, feeds: Mapping[str, Any], *, stop_at_nonfinite: bool = Fal
         sizes,
         values if keep else {},
     )
-
-
-def compute(record: Record, operands: list[Array], sizes: Mapping[str, int]) -> Any:
-    """The value of one node (a list of them, where it has several) from those of its operands.
-
-    Dtypes and shapes are checked against the spec.
-    """
-    attrs = {k: evaluated(v, sizes) for k, v in record.attrs.items()}
-    try:
-        value = record.op.kernel(*operands, **attrs)
-    except Trap as trap:
-        # A number in the program is shown as the number it is.
-        shown = [a.attrs["value"] if a.op.name == "full" and not a.shape else v for a, v in zip(record.args, operands)]
-        raise trapped(trap, record.op.name, shown, record.origin) from None
-    values = [np.asarray(v) for v in value] if record.op.many else [np.asarray(value)]
-    found = Several(Spec(v.shape, v.dtype) for v in values)
-    wanted = record.spec if isinstance(record.spec, Several) else (record.spec,)
-    if found != tuple(Spec(evaluated(s.shape, sizes), s.dtype) for s in wanted):
-        raise InternalError(f"node {record} was computed as {found}", origin=record.origin)
-    return values if record.op.many else values[0]
 
 
 def solve_sizes(graph: Graph, shapes: Mapping[str, Shape]) -> dict[str, int]:

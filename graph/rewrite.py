@@ -11,12 +11,13 @@ from engine import dispatch, origin
 from engine.errors import InternalError
 from engine.op import Op
 from engine.record import Record
-from graph.builder import Builder, Trace
+from graph.builder import Builder
 from graph.graph import Graph, needed
 from graph.pattern import FULL, Environment, match, nearest, ops
 from graph.rulebook import Rule, Rulebook
 from graph.substitute import Substitution
 from graph.symbol import Symbol
+from graph.trace import Trace
 
 
 @dataclass(frozen=True)

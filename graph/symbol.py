@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from engine.errors import SymbolError
+from engine.errors import SymbolError, UnsupportedError
 from engine.handle import Handle
 from engine.record import Record
 from engine.sizes import Shape
 from engine.spec import DType
 
 if TYPE_CHECKING:
-    from graph.builder import Trace
+    from graph.trace import Trace
 
 
 class Symbol(Handle):
@@ -37,6 +37,13 @@ class Symbol(Handle):
         return self._record.attrs.get("name")
 
     def _rebind(self, new: Any) -> None:
+        if new._trace is not self._trace:
+            raise UnsupportedError(
+                "a value of the program around cannot be changed inside a subprogram of scan, cond or while_loop",
+                op="assign",
+                operands=(self,),
+                fix="make it part of the carry or of the results, or keep it in a tg.State",
+            )
         self._record = new._record
 
     def _valueless(self, use: str, fix: str) -> NoReturn:

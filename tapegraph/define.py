@@ -14,9 +14,10 @@ from engine.dtypes import as_dtype
 from engine.errors import ArgumentError, FeedError
 from engine.handle import Handle
 from engine.sizes import Dim, Shape, Size, substitute
-from graph.builder import Builder, Trace
+from graph.builder import Builder
 from graph.graph import Graph
 from graph.symbol import Symbol
+from graph.trace import Trace
 
 
 class Definition:

@@ -15,9 +15,10 @@ from engine.dtypes import as_dtype
 from engine.errors import UnsupportedError
 from engine.handle import Handle
 from engine.sizes import Dim, Size, evaluate, names_in, same, size_policy, substitute
-from graph.builder import Builder, Trace
+from graph.builder import Builder
 from graph.graph import Graph
 from graph.symbol import Symbol
+from graph.trace import Trace
 
 RESTARTS = 200  # each one settles at least one named size, so a trace cannot need more than it has sizes
 

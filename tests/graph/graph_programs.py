@@ -7,7 +7,8 @@ import numpy as np
 import tapegraph as tg
 from engine import dispatch
 from engine.sizes import Dim
-from graph.builder import Builder, Trace
+from graph.builder import Builder
+from graph.trace import Trace
 
 
 def traced(function, **inputs):

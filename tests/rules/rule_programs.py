@@ -8,8 +8,9 @@ import numpy as np
 from rule_cases import INPUTS
 
 from engine import dispatch
-from graph.builder import Builder, Trace
+from graph.builder import Builder
 from graph.graph import Graph
+from graph.trace import Trace
 
 SPECIAL = [np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, -1.0, 88.0, -88.0, 1e30, -1e30, 3e38, -1e300, 1.7e308,
            1e-30, -1e-20, 1e-40, -1e-45, 1e-310, 5e-324]  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from compiler.buffers import Buffer, Place
+from compiler.control import Turn
 from compiler.memory import arrange, lifetimes
 from compiler.plan import Plan, make_plan
 from compiler.step import Callback, Step
@@ -48,11 +49,13 @@ def run(graph: Graph, arrays: Sequence[Array]) -> list[Array]:
     memory = _memory(plan, arrays, sizes)
     with np.errstate(all="ignore"):
         for step in plan.steps:
-            if isinstance(step, Callback):
+            if isinstance(step, Callback | Turn):
+                record = step.record
                 operands = [_array(p, memory, sizes) for p in step.operands]
-                _array(step.result, memory, sizes)[...] = step.record.op.kernel(
-                    *operands, **evaluated(step.record.attrs, sizes)
-                )
+                found = record.op.kernel(*operands, **evaluated(record.attrs, sizes))
+                for place, value in zip(step.results, found if record.op.many else [found], strict=True):
+                    if place is not None:
+                        _array(place, memory, sizes)[...] = value
             else:
                 status = step.kernel.function(*_arguments(step, memory, sizes))
                 assert status == 0, f"status {status} from\n{step.kernel.text}"

@@ -7,8 +7,9 @@ from typing import Any
 
 import tapegraph as tg
 from engine import dispatch, tree
-from graph.builder import Builder, Trace
+from graph.builder import Builder
 from graph.graph import Graph
+from graph.trace import Trace
 
 
 def traced(run: Callable[[Any], Any], arrays: list[Any]) -> Graph:

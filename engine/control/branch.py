@@ -1,0 +1,188 @@
+"""cond and switch: one of several functions, chosen by a value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from engine import autodiff, dispatch, dtypes, tree
+from engine.control.body import Body, Traced, follows, handles, trace
+from engine.errors import ArgumentError, DTypeError, ShapeError
+from engine.lowering import Control
+from engine.makers import public
+from engine.op import Op, apply, as_handle
+from engine.ops.arithmetic import clip
+from engine.ops.create import full
+from engine.ops.dtype import astype
+from engine.sizes import agree_shape
+from engine.spec import Spec
+
+
+@public
+def cond(pred: Any, true_fn: Callable[..., Any], false_fn: Callable[..., Any], *operands: Any) -> Any:
+    """``true_fn(*operands)`` where ``pred`` holds, else ``false_fn(*operands)``; only one of them is run.
+
+    pred: bool of one element. Both functions give the same structure, shapes and dtypes. Eager mode calls the one
+    function; a graph holds both as subprograms (ONNX If, jax.lax.cond). Gradients flow through the one that ran.
+    """
+    pred = as_handle(pred)
+    _one_element(pred, "cond")
+    if pred.dtype != dtypes.bool_:
+        raise DTypeError(
+            f"the condition is a bool, not {pred.dtype.name}", op="cond", operands=(pred,), fix="compare it with 0"
+        )
+    return _choose(astype(pred, dtypes.int64), (false_fn, true_fn), operands, "cond")
+
+
+@public
+def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
+    """``branches[index](*operands)``; only that one is run. An index outside is held to the first or the last.
+
+    index: an integer of one element. All branches give the same structure, shapes and dtypes (jax.lax.switch).
+    """
+    index = as_handle(index)
+    _one_element(index, "switch")
+    if index.dtype.kind not in "iu":
+        raise DTypeError(f"the index is an integer, not {index.dtype.name}", op="switch", operands=(index,))
+    if not branches:
+        raise ArgumentError("needs at least one branch", op="switch")
+    return _choose(astype(index, dtypes.int64), tuple(branches), operands, "switch")
+
+
+def _one_element(x: Any, op: str) -> None:
+    if any(n != 1 for n in x.shape):
+        raise ShapeError("chooses by one element", op=op, operands=(x,), fix="use where() to choose element by element")
+
+
+def _choose(index: Any, branches: tuple[Callable[..., Any], ...], operands: tuple[Any, ...], op: str) -> Any:
+    interpreter: Any = dispatch.current()
+    given = handles(tree.leaves(operands))
+    specs = [Spec(h.shape, h.dtype) for h in given]
+    shapes: list[Any] = []
+
+    def flat(function: Callable[..., Any]) -> Callable[..., list[Any]]:
+        def run(*leaves: Any) -> list[Any]:
+            results = function(*tree.rebuild(operands, leaves))
+            shapes.append(results)
+            return handles(tree.leaves(results))
+
+        return run
+
+    tracked = [follows(h) for h in given]
+    traced = [trace(flat(b), specs, tracked) for b in branches]
+    found = [t for t in traced if t is not None]
+    if not found:
+        number = min(max(int(index.item()), 0), len(branches) - 1)
+        return branches[number](*operands)
+    _alike(found, op)
+    states = list(dict.fromkeys(s for t in found for s in t.states))
+    bodies, outside = _joined(found, states)
+    results = apply(_switch, clip(index, 0, len(branches) - 1), *outside, *given, bodies=tuple(bodies))
+    for state, value in zip(states, results[len(results) - len(states) :], strict=True):
+        interpreter.assign(state, value)
+    return tree.rebuild(shapes[0], results[: len(results) - len(states)])
+
+
+def _alike(found: list[Traced], op: str) -> None:
+    """Raise ShapeError or DTypeError where the branches' results differ."""
+    first, *others = [t.body.outputs[: len(t.body.outputs) - len(t.states)] for t in found]
+    for number, other in enumerate(others, 1):
+        if len(first) != len(other):
+            raise ArgumentError(f"branch 0 gives {len(first)} arrays, branch {number} {len(other)}", op=op)
+        for a, b in zip(first, other, strict=True):
+            if not agree_shape(a.shape, b.shape):
+                raise ShapeError("the branches must give the same shapes", op=op, operands=(a.spec, b.spec))
+            if a.dtype != b.dtype:
+                raise DTypeError(
+                    "the branches must give the same dtypes",
+                    op=op,
+                    operands=(a.spec, b.spec),
+                    fix="cast one of them with astype",
+                )
+
+
+def _joined(found: list[Traced], states: list[Any]) -> tuple[list[Body], list[Any]]:
+    """The bodies over one common list of values from outside, each with the new values of all states behind."""
+    interpreter: Any = dispatch.current()
+    outside: dict[Any, Any] = {}
+    for t in found:
+        for handle in t.outside:
+            outside.setdefault(interpreter.key(handle), handle)
+    for state in states:
+        outside.setdefault(interpreter.key(interpreter.read(state)), interpreter.read(state))
+    bodies = []
+    for t in found:
+        known = dict(zip(map(interpreter.key, t.outside), t.body.inputs))
+        inputs = [known.get(k) or interpreter.stand_in(h) for k, h in outside.items()]
+        leaf = dict(zip(outside, inputs, strict=True))
+        results = list(t.body.outputs[: len(t.body.outputs) - len(t.states)])
+        changed = dict(zip(t.states, t.body.outputs[len(results) :], strict=True))
+        new = [changed.get(s) or leaf[interpreter.key(interpreter.read(s))] for s in states]
+        nodes = [*(i for i in inputs if i not in t.body.inputs), *t.body.nodes]
+        own = t.body.inputs[len(t.outside) :]
+        bodies.append(Body([*inputs, *own], nodes, [*results, *new]))
+    return bodies, list(outside.values())
+
+
+def _kernel(index: Any, *operands: Any, bodies: tuple[Body, ...]) -> Any:
+    return bodies[min(max(int(np.reshape(index, ())), 0), len(bodies) - 1)].run(*operands)
+
+
+def _infer(index: Any, *operands: Any, bodies: tuple[Body, ...]) -> list[Spec]:
+    return [r.spec for r in bodies[0].outputs]
+
+
+def _vjp(gs: list[Any], ys: tuple[Any, ...], index: Any, *operands: Any, bodies: tuple[Body, ...]) -> list[Any]:
+    wanted = [i for i, h in enumerate(operands) if follows(h)]
+
+    def back(body: Body) -> Callable[[], list[Any]]:
+        def run() -> list[Any]:
+            found = pulled(body, operands, gs, wanted)
+            return [
+                full(operands[i].shape, 0.0, dtype=operands[i].dtype) if g is None else g
+                for i, g in zip(wanted, found, strict=True)
+            ]
+
+        return run
+
+    parts = switch(index, [back(b) for b in bodies])
+    slopes: list[Any] = [None] * (len(operands) + 1)
+    for i, part in zip(wanted, parts, strict=True):
+        slopes[i + 1] = part
+    return slopes
+
+
+def pulled(body: Body, operands: Sequence[Any], gs: Sequence[Any], wanted: Sequence[int]) -> list[Any]:
+    """What the cotangents ``gs`` of a body's outputs (None for zero) are for the ``wanted`` operands; None for zero.
+
+    The body is run again, and its ops are differentiated one by one.
+    """
+    interpreter: Any = dispatch.current()
+    recording = interpreter.with_grad(True)
+    with dispatch.interpret(recording):
+        marked = list(operands)
+        for i in wanted:
+            marked[i] = recording.leaf(operands[i])
+        outputs = body.inline(marked)
+        roots = [(recording.record(y), g) for y, g in zip(outputs, gs, strict=True) if g is not None]
+        targets: list[Any] = [recording.record(marked[i]) for i in wanted]
+    roots = [(r, g) for r, g in roots if r is not None]
+    with dispatch.interpret(interpreter):
+        grads = autodiff.reverse([r for r, _ in roots], [g for _, g in roots], set(targets))
+    return [grads.get(t) for t in targets]
+
+
+_switch = Op(
+    "switch",
+    _kernel,
+    _infer,
+    vjp=_vjp,
+    lower=Control("switch"),
+    accepts=dtypes.EVERY,
+    casts=None,
+    many=True,
+    hidden=True,
+    doc="One of several subprograms, chosen by a number.",
+)

@@ -1,0 +1,156 @@
+"""while_loop: a function repeated as long as a condition holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from engine import dispatch, dtypes, tree
+from engine.control.body import Body, follows, handles, trace
+from engine.control.branch import cond as _cond
+from engine.control.scan import _unchanged, steps
+from engine.errors import ArgumentError, GradientError
+from engine.lowering import Control
+from engine.makers import public
+from engine.op import Op, apply, as_handle
+from engine.ops.compare import logical_and
+from engine.ops.dtype import astype
+from engine.ops.shape import reshape
+from engine.spec import Spec
+
+
+@public
+def while_loop(
+    cond: Callable[[Any], Any], body: Callable[[Any], Any], init: Any, *, max_steps: int | None = None
+) -> Any:
+    """``value = body(value)`` as long as ``cond(value)`` holds; returns the last value.
+
+    init: nested lists, tuples and dicts of arrays, whose shapes and dtypes body keeps. cond gives one bool.
+    ``max_steps``: at most so many steps; with it, gradients flow back through the loop in a graph too (memory grows
+    with it). Without it they do in eager mode only, where each step is written on the tape (jax.lax.while_loop, ONNX
+    Loop). Raises ShapeError or DTypeError where the value changes its shape or dtype.
+    """
+    given = handles(tree.leaves(init))
+
+    def check(*leaves: Any) -> list[Any]:
+        found = as_handle(cond(tree.rebuild(init, leaves)))
+        if any(n != 1 for n in found.shape):
+            raise ArgumentError("the condition is one bool; reduce it with all() or any()", op="while_loop")
+        return [astype(reshape(found, ()), dtypes.bool_)]
+
+    def step(*leaves: Any) -> list[Any]:
+        after = handles(tree.leaves(body(tree.rebuild(init, leaves))))
+        _unchanged(after, leaves)
+        return after
+
+    specs = [Spec(h.shape, h.dtype) for h in given]
+    interpreter: Any = dispatch.current()
+    tracked = [follows(h) for h in given]
+    if interpreter.grad_enabled and max_steps is not None and any(tracked):
+        wrapped = trace(check, specs, tracked)
+        if wrapped is not None:
+            return tree.rebuild(init, _bounded(check, step, given, max_steps))
+    tested = trace(check, specs, [False] * len(specs))
+    if tested is None:
+        return _in_python(cond, body, init, max_steps)
+    done = trace(step, specs, tracked)
+    assert done is not None
+    if tested.states:
+        raise ArgumentError("the condition assigns to a state; only the body may", op="while_loop")
+    raised = list(done.states.values())
+    consts = [h for i, h in enumerate(done.outside) if i not in raised]
+    carried = [*(interpreter.read(s) for s in done.states), *given]
+    loop = _rearranged(done.body, raised, len(done.outside), len(done.states))
+    test = _padded(tested.body, len(tested.outside), loop, len(consts), len(done.states))
+    results = apply(
+        _while,
+        *tested.outside,
+        *consts,
+        *carried,
+        test=test,
+        body=loop,
+        tests=len(tested.outside),
+        consts=len(consts),
+        limit=-1 if max_steps is None else max_steps,
+    )
+    for state, value in zip(done.states, results):
+        interpreter.assign(state, value)
+    return tree.rebuild(init, results[len(done.states) :])
+
+
+def _in_python(cond: Callable[[Any], Any], body: Callable[[Any], Any], init: Any, max_steps: int | None) -> Any:
+    value, count = tree.rebuild(init, handles(tree.leaves(init))), 0
+    while (max_steps is None or count < max_steps) and bool(cond(value)):
+        new = body(value)
+        _unchanged(handles(tree.leaves(new)), tree.leaves(value))
+        value = tree.rebuild(init, handles(tree.leaves(new)))
+        count += 1
+    return value
+
+
+def _bounded(
+    check: Callable[..., list[Any]], step: Callable[..., list[Any]], given: list[Any], max_steps: int
+) -> list[Any]:
+    """The loop as a scan of ``max_steps`` steps, of which those after the end do nothing: a scan can be run backward."""
+
+    def turn(carry: list[Any], _: list[Any]) -> tuple[list[Any], list[Any]]:
+        going, values = carry[0], carry[1:]
+        going = logical_and(going, check(*values)[0])
+        after = _cond(going, lambda *leaves: tuple(step(*leaves)), lambda *leaves: leaves, *values)
+        return [going, *after], []
+
+    last, _ = steps(turn, [as_handle(np.asarray(True)), *given], [], max_steps, False)
+    return last[1:]
+
+
+def _rearranged(body: Body, raised: list[int], outside: int, states: int) -> Body:
+    """The body with the states it assigns as carries in front of the others."""
+    stay = [i for i in range(outside) if i not in raised]
+    inputs = [*(body.inputs[i] for i in stay), *(body.inputs[i] for i in raised), *body.inputs[outside:]]
+    plain = len(body.outputs) - states
+    return Body(inputs, body.nodes, [*body.outputs[plain:], *body.outputs[:plain]])
+
+
+def _padded(test: Body, tests: int, loop: Body, consts: int, states: int) -> Body:
+    """The condition over all carries, those of states included, which it does not look at."""
+    interpreter: Any = dispatch.current()
+    unused = [interpreter.stand_in(r) for r in loop.inputs[consts : consts + states]]
+    return Body([*test.inputs[:tests], *unused, *test.inputs[tests:]], [*unused, *test.nodes], test.outputs)
+
+
+def _kernel(*operands: Any, test: Body, body: Body, tests: int, consts: int, limit: int) -> list[Any]:
+    seen, fixed = operands[:tests], operands[tests : tests + consts]
+    carry, count = list(operands[tests + consts :]), 0
+    while (limit < 0 or count < limit) and bool(test.run(*seen, *carry)[0]):
+        carry = body.run(*fixed, *carry)
+        count += 1
+    return carry
+
+
+def _infer(*operands: Any, test: Body, body: Body, tests: int, consts: int, limit: int) -> list[Spec]:
+    return [r.spec for r in body.outputs]
+
+
+def _vjp(gs: list[Any], ys: tuple[Any, ...], *operands: Any, **attrs: Any) -> list[Any]:
+    raise GradientError(
+        "gradients flow back through a loop in a graph only where the number of its steps is bounded",
+        op="while_loop",
+        operands=operands[-1:],
+        fix="pass max_steps=, use scan, or run this function in eager mode",
+    )
+
+
+_while = Op(
+    "while_loop",
+    _kernel,
+    _infer,
+    vjp=_vjp,
+    lower=Control("while"),
+    accepts=dtypes.EVERY,
+    casts=None,
+    many=True,
+    hidden=True,
+    doc="A subprogram repeated as long as another gives true.",
+)
