@@ -14,6 +14,7 @@ from engine.ops.reduce import sum_to
 from engine.ops.results import result as RESULT
 from engine.record import Record
 from engine.sizes import same_shape
+from engine.vmap import beneath
 
 
 def reachable(roots: Sequence[Record]) -> list[Record]:
@@ -47,7 +48,7 @@ def reverse(roots: Sequence[Record], seeds: Sequence[Any], targets: set[Record] 
     for root, seed in zip(roots, seeds, strict=True):
         grads[root] = add(grads[root], seed) if root in grads else seed
     outer = origin.inherited()
-    parts = interpreter.observing(_parts) if hasattr(interpreter, "observing") else _parts
+    parts = interpreter.observing(parts_of) if hasattr(interpreter, "observing") else parts_of
     try:
         for record in order:
             keep = record in targets if targets is not None else not record.args
@@ -69,7 +70,21 @@ def reverse(roots: Sequence[Record], seeds: Sequence[Any], targets: set[Record] 
     return grads
 
 
-def _parts(record: Record, g: Any, needed: set[Record], interpreter: Any) -> list[Any]:
+def pull(by: Any, roots: Sequence[Any], seeds: Sequence[Any], targets: Sequence[Any]) -> list[Any]:
+    """Cotangents of the targets given those of the roots, all made by interpreter ``by``; None for zero.
+
+    A root that is None, or whose seed is None, brings nothing.
+    """
+    pairs = [(r, s) for r, s in zip(roots, seeds, strict=True) if r is not None and s is not None]
+
+    def run(seeds: list[Any]) -> list[Any]:
+        grads = reverse([r for r, _ in pairs], seeds, {t for t in targets if t is not None})
+        return [None if t is None else grads.get(t) for t in targets]
+
+    return beneath(by, run, [s for _, s in pairs])
+
+
+def parts_of(record: Record, g: Any, needed: set[Record], interpreter: Any) -> list[Any]:
     """What the cotangent ``g`` of a record adds to that of each operand, or None."""
     op = record.op
     handle = interpreter.handle
@@ -94,6 +109,16 @@ def _parts(record: Record, g: Any, needed: set[Record], interpreter: Any) -> lis
             raise InternalError(f"the gradient of {op.name} is {part.dtype}, its operand {parent.dtype}")
         parts[i] = part
     return parts
+
+
+def zero(like: Any) -> Any:
+    """Zeros of the shape and dtype of a handle or a spec."""
+    return full(like.shape, 0.0, dtype=like.dtype)
+
+
+def depends_on_more(roots: Sequence[Record], marks: Sequence[Record | None]) -> bool:
+    """Whether gradients flow from the roots to something beside these marks: an outer grad's, a parameter."""
+    return any(r not in marks and not any(p.tracked for p in r.parents) for r in reachable(roots))
 
 
 def _seed(y: Any, gradient: Any) -> Any:
@@ -179,13 +204,10 @@ def value_and_grad(
             records = [recording.record(m) for m in marked]
         # The gradient is itself recorded where something else is being differentiated: an outer grad, a parameter.
         roots = [root] if root is not None else []
-        outer = any(r not in records and not any(p.tracked for p in r.parents) for r in reachable(roots))
+        outer = depends_on_more(roots, records)
         with dispatch.interpret(interpreter.with_grad(interpreter.grad_enabled and outer)):
-            grads = reverse(roots, [_seed(value, None) for _ in roots], {r for r in records if r})
-            found = [
-                grads[r] if r in grads else full(m.shape, 0.0, dtype=m.dtype)
-                for r, m in zip(records, marked, strict=True)
-            ]
+            slopes = pull(interpreter, roots, [_seed(value, None) for _ in roots], records)
+            found = [zero(m) if g is None else g for g, m in zip(slopes, marked, strict=True)]
         if not outer:
             value = interpreter.detach(value)
         gradient = tree.rebuild(parts, found)

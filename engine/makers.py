@@ -135,7 +135,7 @@ def composite(
 PUBLIC: dict[str, Callable[..., Any]] = {}
 
 
-def public(function: Callable[..., Any]) -> Callable[..., Any]:
+def public(function: Any) -> Any:
     """Register a function of the package that has no samples of its own: creation, random draws, eager-only functions."""
     PUBLIC[function.__name__] = FACES[function.__name__] = function
     return function

@@ -48,6 +48,10 @@ class Op:
     kernel    the meaning: NumPy arrays (and Python scalars) to a NumPy array
     infer     specs of the operands (and attrs) to the spec of the result
     vjp       for each operand None or ``rule(g, y, *operands, **attrs)``, written in ops (or one rule for all)
+    jvp       the tangent of the result, ``rule(ts, y, *operands, **attrs)``; needed only where the gradient rule cannot
+              be transposed
+    batch     how vmap applies it to a whole batch: a way of ``engine.batching``, or the name of one; needed where it is
+              neither elementwise nor a reduction, else it runs entry by entry
     lower     how the compiler makes native code of it; None means it calls back into the kernel
     expand    the same written in other ops: a graph holds those instead, so that they fuse with what is around them
     accepts   the dtypes its promoted operands may have; ``floating`` casts integers to the default float first
@@ -67,6 +71,8 @@ class Op:
         infer: Infer,
         *,
         vjp: Sequence[Rule | None] | Rule = (),
+        jvp: Rule | None = None,
+        batch: str | Callable[..., Any] | None = None,
         lower: Lowering | None = None,
         expand: Callable[..., Any] | None = None,
         onnx: str | None = None,
@@ -89,6 +95,8 @@ class Op:
         # One rule for each operand, or (for a variable number of them) one rule that returns all gradients.
         self.vjp_together = callable(vjp)
         self.vjp: tuple[Rule | None, ...] = (vjp,) if callable(vjp) else tuple(vjp)
+        self.jvp = jvp
+        self.batch = batch
         self.lower = lower
         self.expand = expand
         self.onnx = onnx

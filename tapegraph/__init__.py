@@ -18,6 +18,7 @@ _dispatch.install_default(_RECORDING)
 
 from eager.tensor import Tensor  # noqa: E402
 from engine import control as _control  # noqa: E402 - registers its functions
+from engine import custom as _custom  # noqa: E402 - and these theirs
 from engine import errors  # noqa: E402
 from engine.autodiff import grad, value_and_grad  # noqa: E402
 from engine.dtypes import (  # noqa: E402

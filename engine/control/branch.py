@@ -7,17 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from engine import autodiff, dispatch, dtypes, tree
+from engine import dispatch, dtypes, tree
 from engine.control.body import Body, Traced, follows, handles, trace
+from engine.control.slopes import pulled, pushed
 from engine.errors import ArgumentError, DTypeError, ShapeError
 from engine.lowering import Control
 from engine.makers import public
 from engine.op import Op, apply, as_handle
 from engine.ops.arithmetic import clip
+from engine.ops.compare import equal, where
 from engine.ops.create import full
 from engine.ops.dtype import astype
 from engine.sizes import agree_shape
 from engine.spec import Spec
+from engine.vmap import Vmap
 
 
 @public
@@ -58,6 +61,8 @@ def _one_element(x: Any, op: str) -> None:
 
 def _choose(index: Any, branches: tuple[Callable[..., Any], ...], operands: tuple[Any, ...], op: str) -> Any:
     interpreter: Any = dispatch.current()
+    if isinstance(interpreter, Vmap):
+        return _over_batches(interpreter, index, branches, operands, op)
     given = handles(tree.leaves(operands))
     specs = [Spec(h.shape, h.dtype) for h in given]
     shapes: list[Any] = []
@@ -83,6 +88,23 @@ def _choose(index: Any, branches: tuple[Callable[..., Any], ...], operands: tupl
     for state, value in zip(states, results[len(results) - len(states) :], strict=True):
         interpreter.assign(state, value)
     return tree.rebuild(shapes[0], results[: len(results) - len(states)])
+
+
+def _over_batches(
+    inner: Vmap, index: Any, branches: tuple[Callable[..., Any], ...], operands: tuple[Any, ...], op: str
+) -> Any:
+    """Inside vmap: one branch for the whole batch, or where entries go different ways every branch, and a choice."""
+    if not inner.mine(index):
+        whole = tree.map_tree(lambda x: inner.unwrap(as_handle(x)), operands)
+        with dispatch.interpret(inner.base):
+            found = _choose(index, tuple(map(inner.inside, branches)), whole, op)
+        return tree.map_tree(inner.wrap, found)
+    values = [b(*operands) for b in branches]
+    leaves = [handles(tree.leaves(value)) for value in values]
+    chosen = leaves[0]
+    for number, others in enumerate(leaves[1:], 1):
+        chosen = [where(equal(index, number), other, c) for other, c in zip(others, chosen, strict=True)]
+    return tree.rebuild(values[0], chosen)
 
 
 def _alike(found: list[Traced], op: str) -> None:
@@ -154,24 +176,18 @@ def _vjp(gs: list[Any], ys: tuple[Any, ...], index: Any, *operands: Any, bodies:
     return slopes
 
 
-def pulled(body: Body, operands: Sequence[Any], gs: Sequence[Any], wanted: Sequence[int]) -> list[Any]:
-    """What the cotangents ``gs`` of a body's outputs (None for zero) are for the ``wanted`` operands; None for zero.
+def _jvp(ts: list[Any], ys: tuple[Any, ...], index: Any, *operands: Any, bodies: tuple[Body, ...]) -> list[Any]:
+    floats = [i for i, y in enumerate(ys) if y.dtype.kind == "f"]
 
-    The body is run again, and its ops are differentiated one by one.
-    """
-    interpreter: Any = dispatch.current()
-    recording = interpreter.with_grad(True)
-    with dispatch.interpret(recording):
-        marked = list(operands)
-        for i in wanted:
-            marked[i] = recording.leaf(operands[i])
-        outputs = body.inline(marked)
-        roots = [(recording.record(y), g) for y, g in zip(outputs, gs, strict=True) if g is not None]
-        targets: list[Any] = [recording.record(marked[i]) for i in wanted]
-    roots = [(r, g) for r, g in roots if r is not None]
-    with dispatch.interpret(interpreter):
-        grads = autodiff.reverse([r for r, _ in roots], [g for _, g in roots], set(targets))
-    return [grads.get(t) for t in targets]
+    def ahead(body: Body) -> Callable[[], list[Any]]:
+        def run() -> list[Any]:
+            found = pushed(body, operands, ts[1:])
+            return [full(ys[i].shape, 0.0, dtype=ys[i].dtype) if found[i] is None else found[i] for i in floats]
+
+        return run
+
+    parts = iter(switch(index, [ahead(b) for b in bodies]))
+    return [next(parts) if i in floats else None for i in range(len(ys))]
 
 
 _switch = Op(
@@ -179,6 +195,7 @@ _switch = Op(
     _kernel,
     _infer,
     vjp=_vjp,
+    jvp=_jvp,
     lower=Control("switch"),
     accepts=dtypes.EVERY,
     casts=None,

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from engine import dispatch, dtypes, tree
+from engine.autodiff import zero
 from engine.control.body import Body, follows, handles, trace
 from engine.control.branch import cond as _cond
-from engine.control.scan import _unchanged, steps
+from engine.control.slopes import pushed
+from engine.control.steps import steps, unchanged
 from engine.errors import ArgumentError, GradientError
 from engine.lowering import Control
 from engine.makers import public
 from engine.op import Op, apply, as_handle
-from engine.ops.compare import logical_and
+from engine.ops.compare import logical_and, where
 from engine.ops.dtype import astype
+from engine.ops.reduce import any as any_
 from engine.ops.shape import reshape
 from engine.spec import Spec
+from engine.vmap import Vmap
 
 
 @public
@@ -42,19 +46,28 @@ def while_loop(
 
     def step(*leaves: Any) -> list[Any]:
         after = handles(tree.leaves(body(tree.rebuild(init, leaves))))
-        _unchanged(after, leaves)
+        unchanged(after, leaves)
         return after
 
-    specs = [Spec(h.shape, h.dtype) for h in given]
     interpreter: Any = dispatch.current()
-    tracked = [follows(h) for h in given]
-    if interpreter.grad_enabled and max_steps is not None and any(tracked):
-        wrapped = trace(check, specs, tracked)
-        if wrapped is not None:
-            return tree.rebuild(init, _bounded(check, step, given, max_steps))
+    specs, tracked = [Spec(h.shape, h.dtype) for h in given], [follows(h) for h in given]
+    followed = interpreter.grad_enabled and any(tracked)
+    if max_steps is not None and followed and trace(check, specs, tracked) is not None:
+        return tree.rebuild(init, _bounded(check, step, given, max_steps))
+    return tree.rebuild(init, _repeated(check, step, given, -1 if max_steps is None else max_steps))
+
+
+def _repeated(
+    check: Callable[..., list[Any]], step: Callable[..., list[Any]], given: Sequence[Any], limit: int
+) -> list[Any]:
+    """The loop over flat lists: Python's, or one record where the mode writes graphs."""
+    interpreter: Any = dispatch.current()
+    if isinstance(interpreter, Vmap):
+        return _over_batches(interpreter, check, step, given, limit)
+    specs, tracked = [Spec(h.shape, h.dtype) for h in given], [follows(h) for h in given]
     tested = trace(check, specs, [False] * len(specs))
     if tested is None:
-        return _in_python(cond, body, init, max_steps)
+        return _in_python(check, step, given, limit)
     done = trace(step, specs, tracked)
     assert done is not None
     if tested.states:
@@ -73,21 +86,41 @@ def while_loop(
         body=loop,
         tests=len(tested.outside),
         consts=len(consts),
-        limit=-1 if max_steps is None else max_steps,
+        limit=limit,
     )
     for state, value in zip(done.states, results):
         interpreter.assign(state, value)
-    return tree.rebuild(init, results[len(done.states) :])
+    return list(results[len(done.states) :])
 
 
-def _in_python(cond: Callable[[Any], Any], body: Callable[[Any], Any], init: Any, max_steps: int | None) -> Any:
-    value, count = tree.rebuild(init, handles(tree.leaves(init))), 0
-    while (max_steps is None or count < max_steps) and bool(cond(value)):
-        new = body(value)
-        _unchanged(handles(tree.leaves(new)), tree.leaves(value))
-        value = tree.rebuild(init, handles(tree.leaves(new)))
+def _in_python(
+    check: Callable[..., list[Any]], step: Callable[..., list[Any]], given: Sequence[Any], limit: int
+) -> list[Any]:
+    value, count = list(given), 0
+    while (limit < 0 or count < limit) and bool(check(*value)[0]):
+        value = step(*value)
         count += 1
     return value
+
+
+def _over_batches(
+    inner: Vmap, check: Callable[..., list[Any]], step: Callable[..., list[Any]], given: Sequence[Any], limit: int
+) -> list[Any]:
+    """Inside vmap: steps as long as any entry goes on; an entry that is through keeps its value."""
+    ask, move = inner.inside(check), inner.inside(step)
+
+    def turn(*value: Any) -> list[Any]:
+        going, new = ask(*value)[0], move(*value)
+        return [where(_behind(going, n.ndim), n, old) for n, old in zip(new, value, strict=True)]
+
+    start = [inner.unwrap(h) for h in given]
+    with dispatch.interpret(inner.base):
+        last = _repeated(lambda *value: [any_(ask(*value)[0])], turn, start, limit)
+    return [inner.wrap(h) for h in last]
+
+
+def _behind(going: Any, rank: int) -> Any:
+    return reshape(going, (*going.shape, *(1,) * (rank - 1)))
 
 
 def _bounded(
@@ -142,11 +175,37 @@ def _vjp(gs: list[Any], ys: tuple[Any, ...], *operands: Any, **attrs: Any) -> li
     )
 
 
+def _jvp(
+    ts: list[Any], ys: tuple[Any, ...], *operands: Any, test: Body, body: Body, tests: int, consts: int, limit: int
+) -> list[Any]:
+    seen, fixed = operands[:tests], operands[tests : tests + consts]
+    init, count = operands[tests + consts :], len(ys)
+    floats = [i for i in range(count) if init[i].dtype.kind == "f"]
+    slopes = ts[tests : tests + consts]
+
+    def check(*leaves: Any) -> list[Any]:
+        return test.inline([*seen, *leaves[:count]])
+
+    def step(*leaves: Any) -> list[Any]:
+        carry: list[Any] = [None] * count
+        for i, t in zip(floats, leaves[count:], strict=True):
+            carry[i] = t
+        found = pushed(body, [*fixed, *leaves[:count]], [*slopes, *carry])
+        after = body.inline([*fixed, *leaves[:count]])
+        return [*after, *(zero(init[i]) if found[i] is None else found[i] for i in floats)]
+
+    start = [zero(init[i]) if ts[tests + consts + i] is None else ts[tests + consts + i] for i in floats]
+    last = _repeated(check, step, [*init, *start], limit)
+    parts = iter(last[count:])
+    return [next(parts) if i in floats else None for i in range(count)]
+
+
 _while = Op(
     "while_loop",
     _kernel,
     _infer,
     vjp=_vjp,
+    jvp=_jvp,
     lower=Control("while"),
     accepts=dtypes.EVERY,
     casts=None,

@@ -1,0 +1,141 @@
+"""How an op is applied to a whole batch at once: the ways an op may name, and how one is found for an op that names none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from engine.op import OPS, Op, Trait, apply
+from engine.sizes import Size
+
+# A way takes the op, the size of the batch, the operands with the batch along axis 0 where their flag says so, the
+# flags and the attributes; it gives the result (a tuple of them) with the batch along axis 0.
+Way = Callable[[Op, Size, list[Any], Sequence[bool], dict[str, Any]], Any]
+
+
+def reshaped(x: Any, shape: tuple[Size, ...]) -> Any:
+    """x in another shape."""
+    return apply(OPS["reshape"], x, shape=shape)
+
+
+def repeated(x: Any, size: Size) -> Any:
+    """x once for each entry of the batch."""
+    return apply(OPS["broadcast_to"], x, shape=(size, *x.shape))
+
+
+def moved(x: Any, source: int, target: int) -> Any:
+    """x with one axis moved to another place."""
+    axes = [i for i in range(x.ndim) if i != source]
+    axes.insert(target, source)
+    return apply(OPS["permute_dims"], x, axes=tuple(axes))
+
+
+def aligned(args: list[Any], flags: Sequence[bool]) -> list[Any]:
+    """Operands with axes of size 1 behind the batch, so that they broadcast as the single entries do."""
+    ranks = [a.ndim - flag if hasattr(a, "ndim") else 0 for a, flag in zip(args, flags, strict=True)]
+    rank = max(ranks)
+    return [
+        reshaped(a, (a.shape[0], *(1,) * (rank - r), *a.shape[1:])) if flag and r < rank else a
+        for a, flag, r in zip(args, flags, ranks, strict=True)
+    ]
+
+
+def every(args: list[Any], flags: Sequence[bool], size: Size) -> list[Any]:
+    """All array operands with a batch axis; numbers stay."""
+    return [a if flag or not hasattr(a, "ndim") else repeated(a, size) for a, flag in zip(args, flags, strict=True)]
+
+
+def elementwise(op: Op, size: Size, args: list[Any], flags: Sequence[bool], attrs: dict[str, Any]) -> Any:
+    """Matching elements: the operands' own axes are aligned behind the batch."""
+    if "axis" in attrs:  # the places it counts along
+        attrs = {**attrs, "axis": attrs["axis"] + 1}
+        args = every(args, flags, size)
+        flags = [hasattr(a, "ndim") for a in args]
+    return apply(op, *aligned(args, flags), **attrs)
+
+
+def shift(op: Op, size: Size, args: list[Any], flags: Sequence[bool], attrs: dict[str, Any]) -> Any:
+    """Every operand has the axes of the result, or a part of them in order: axes are counted one further."""
+    found = dict(attrs)
+    for name in ("axis", "axes"):
+        if name in found:
+            value = found[name]
+            found[name] = value + 1 if isinstance(value, int) else tuple(a + 1 for a in value)
+    return apply(op, *every(args, flags, size), **found)
+
+
+def leading(op: Op, size: Size, args: list[Any], flags: Sequence[bool], attrs: dict[str, Any]) -> Any:
+    """The op works on the last axes and takes the others as they come."""
+    return apply(op, *aligned(every(args, flags, size), [hasattr(a, "ndim") for a in args]), **attrs)
+
+
+def products(op: Op, size: Size, args: list[Any], flags: Sequence[bool], attrs: dict[str, Any]) -> Any:
+    """Matrix products: the batch is one more axis before the matrices', where both have one."""
+    return apply(op, *aligned(args, flags), **attrs)
+
+
+def shaped(op: Op, size: Size, args: list[Any], flags: Sequence[bool], attrs: dict[str, Any]) -> Any:
+    """The attribute ``shape`` is that of one entry of the result."""
+    (x,) = args
+    shape = attrs["shape"]
+    if len(shape) > x.ndim - 1 and op.name == "broadcast_to":
+        x = reshaped(x, (x.shape[0], *(1,) * (len(shape) - x.ndim + 1), *x.shape[1:]))
+    return apply(op, x, **{**attrs, "shape": (size, *shape)})
+
+
+def permuted(op: Op, size: Size, args: list[Any], flags: Sequence[bool], attrs: dict[str, Any]) -> Any:
+    """A permutation that leaves the batch in front."""
+    return apply(op, *args, axes=(0, *(a + 1 for a in attrs["axes"])))
+
+
+def sliced(op: Op, size: Size, args: list[Any], flags: Sequence[bool], attrs: dict[str, Any]) -> Any:
+    """A part of each entry, which is a part of all: the batch is taken whole."""
+    found = {name: (first, *attrs[name]) for name, first in (("starts", 0), ("sizes", size), ("steps", 1))}
+    return apply(op, *every(args, flags, size), **{**attrs, **found})
+
+
+def indexed(first: int) -> Way:
+    """Integer arrays, from operand ``first`` on, name places along consecutive axes from ``axis`` on."""
+
+    def way(op: Op, size: Size, args: list[Any], flags: Sequence[bool], attrs: dict[str, Any]) -> Any:
+        axis = attrs["axis"]
+        if not any(flags[first:]):
+            return apply(op, *every(args[:first], flags[:first], size), *args[first:], **{**attrs, "axis": axis + 1})
+        if axis:
+            return WAYS["entries"](op, size, args, flags, attrs)
+        given = every(args, flags, size)
+        shape = given[first].shape
+        line = apply(OPS["iota"], shape=(size, *(1,) * (len(shape) - 1)), axis=0, dtype=given[first].dtype)
+        rows = apply(OPS["broadcast_to"], line, shape=shape)
+        return apply(op, *given[:first], rows, *given[first:], **attrs)
+
+    return way
+
+
+def spelt_out(op: Op, size: Size, args: list[Any], flags: Sequence[bool], attrs: dict[str, Any]) -> Any:
+    """Never called: an op that is spelt out in others is batched through them."""
+    raise AssertionError(op.name)
+
+
+def way_of(op: Op) -> Way:
+    """How an op is batched: as it says, as its kind implies, or one entry after the other."""
+    if op.batch is not None:
+        return op.batch if callable(op.batch) else WAYS[op.batch]
+    if Trait.ELEMENTWISE in op.traits:
+        return elementwise
+    if Trait.REDUCTION in op.traits:
+        return shift
+    return spelt_out if op.expand is not None else WAYS["entries"]
+
+
+# "entries", one entry after the other, is added by ``engine.control.batched``: it is a scan.
+WAYS: dict[str, Way] = {
+    "shift": shift,
+    "leading": leading,
+    "products": products,
+    "shaped": shaped,
+    "permuted": permuted,
+    "sliced": sliced,
+    "gather": indexed(1),
+    "scatter": indexed(2),
+}
