@@ -1,279 +1,256 @@
-"""Losses (PyTorch's names and meaning)."""
+"""Losses of regression: distances between an input and a target of the same shape (PyTorch's names and meaning)."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from engine import dtypes
-from engine.errors import ArgumentError, IndexRangeError, ShapeError
-from engine.makers import composite
+from engine.errors import ArgumentError, ShapeError
+from engine.makers import publish
 from engine.op import Op, Sample, apply, as_handle
-from engine.ops.arithmetic import divide, subtract
-from engine.ops.compare import equal, not_equal, where
-from engine.ops.create import iota
-from engine.ops.dtype import astype
-from engine.ops.gather import check_range, pick
-from engine.ops.index import take
-from engine.ops.math import exp
-from engine.ops.nn import _log_softmax, log_softmax
+from engine.ops.arithmetic import abs as abs_
+from engine.ops.arithmetic import clip, divide, sign, square, subtract
+from engine.ops.create import number
 from engine.ops.reduce import sum
-from engine.ops.shape import expand_dims, reshape
 from engine.ops.statistics import mean
-from engine.sizes import agree, show_shape
+from engine.sizes import Shape, agree, product
 from engine.spec import DType, Spec
 
-
-def _reduced(loss: Any, reduction: str, op: str) -> Any:
-    match reduction:
-        case "mean":
-            return mean(loss)
-        case "sum":
-            return sum(loss)
-        case "none":
-            return loss
-    raise ArgumentError(f"reduction must be 'mean', 'sum' or 'none', not {reduction!r}", op=op)
+# ---------------------------------------------------------------------------------------- what all losses share
 
 
-def _pair_samples(rng: np.random.Generator, dtype: DType) -> list[Sample]:
-    a, b = rng.uniform(-2, 2, (2, 2, 3)).astype(dtype)
-    return [Sample((a, b)), Sample((a, b), {"reduction": "sum"}), Sample((a, b), {"reduction": "none"})]
+def check_reduction(reduction: str, op: str, allowed: tuple[str, ...] = ("mean", "sum", "none")) -> None:
+    """Raise ArgumentError for a reduction that is not one of those allowed."""
+    if reduction not in allowed:
+        names = ", ".join(map(repr, allowed[:-1]))
+        raise ArgumentError(f"reduction must be {names} or {allowed[-1]!r}, not {reduction!r}", op=op)
 
 
-def _pair_errors(rng: np.random.Generator, dtype: DType) -> list[Sample]:
-    return [
-        Sample((np.ones((2, 3), dtype), np.ones((3, 3), dtype)), {}, ShapeError),
-        Sample((np.ones((2, 3), dtype), np.ones((2, 3), dtype)), {"reduction": "avg"}, ArgumentError),
-    ]
+def reduced(loss: Any, reduction: str, op: str) -> Any:
+    """A loss of each element as its mean, its sum or as it is."""
+    check_reduction(reduction, op)
+    return mean(loss) if reduction == "mean" else sum(loss) if reduction == "sum" else loss
 
 
-@composite(samples=_pair_samples, errors=_pair_errors)
-def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
-    """Squared difference, averaged unless told otherwise.
+def equal_shapes(a: Shape, b: Shape) -> bool:
+    """Whether two shapes agree in every axis."""
+    return len(a) == len(b) and all(agree(m, n) for m, n in zip(a, b, strict=True))
 
-    Raises ShapeError where the shapes differ: a silent broadcast here is nearly always a mistake.
-    """
-    input, target = as_handle(input), as_handle(target)
-    if len(input.shape) != len(target.shape) or not all(
-        agree(a, b) for a, b in zip(input.shape, target.shape, strict=True)
-    ):
+
+def matching(op: str, *operands: Any, what: str = "input and target") -> list[Any]:
+    """The operands as handles. Raises ShapeError where the shapes differ: a silent broadcast is nearly always a mistake."""
+    handles = [as_handle(x) for x in operands]
+    if not all(equal_shapes(handles[0].shape, h.shape) for h in handles[1:]):
         raise ShapeError(
-            "input and target must have the same shape",
-            op="mse_loss",
-            operands=(input, target),
+            f"{what} must have the same shape",
+            op=op,
+            operands=handles,
             fix="reshape one of them, for instance target.reshape(input.shape)",
         )
-    difference = subtract(input, target)
-    return _reduced(difference * difference, reduction, "mse_loss")
+    return handles
 
 
-# Cross-entropy of integer classes, the whole of it one step in eager mode: [n, classes, ...] and [n, ...].
-
-
-def _entropy_parts(x: Any, target: Any, axis: int, ignore: int, reduction: str) -> tuple[Any, Any, Any]:
-    """log(softmax(x)), where in it the targets' entries lie (as a NumPy index), and the weight of each in the loss."""
-    counted = target != ignore
-    everything = counted.all()
-    safe = target if everything else np.where(counted, target, 0)
-    check_range(safe, x.shape[axis], pick.name)
-    places = list(np.ix_(*(np.arange(n) for n in safe.shape))) if safe.ndim > 1 else [np.arange(n) for n in safe.shape]
-    weight = x.dtype.type(1) if everything else counted.astype(x.dtype)
-    if reduction == "mean":
-        weight = weight / counted.sum(dtype=x.dtype)
-    return _log_softmax.kernel(x, axis=axis), (*places[:axis], safe, *places[axis:]), weight
-
-
-def _entropy_kernel(x: Any, target: Any, axis: int, ignore: int, reduction: str) -> Any:
-    logp, places, weight = _entropy_parts(x, target, axis, ignore, reduction)
-    loss = logp[places] * -weight
-    return loss if reduction == "none" else loss.sum(dtype=x.dtype)
-
-
-def _entropy_spec(x: Any, target: Any, axis: int, ignore: int, reduction: str) -> Spec:
-    return Spec(target.shape if reduction == "none" else (), x.dtype)
-
-
-def _entropy_in_ops(x: Any, target: Any, axis: int, ignore: int, reduction: str) -> Any:
-    return nll_loss(log_softmax(x, axis=axis), target, None, ignore, reduction)
-
-
-def _slope_kernel(x: Any, target: Any, axis: int, ignore: int, reduction: str) -> Any:
-    logp, places, weight = _entropy_parts(x, target, axis, ignore, reduction)
-    slope = np.exp(logp)
-    slope[places] -= 1
-    slope *= np.expand_dims(weight, axis) if weight.ndim else weight
-    return slope
-
-
-def _weights(x: Any, target: Any, axis: int, ignore: int, reduction: str) -> Any:
-    counted = astype(not_equal(target, ignore), x.dtype)
-    return expand_dims(divide(counted, sum(counted)) if reduction == "mean" else counted, axis=axis)
-
-
-def _slope_in_ops(x: Any, target: Any, **how: Any) -> Any:
-    axis, ignore = how["axis"], how["ignore"]
-    line = tuple(n if i == axis else 1 for i, n in enumerate(x.shape))
-    places = apply(iota, shape=line, axis=axis, dtype=target.dtype)
-    hit = equal(expand_dims(where(equal(target, ignore), 0, target), axis=axis), places)
-    chance = exp(log_softmax(x, axis=axis))
-    return where(hit, chance - 1.0, chance) * _weights(x, target, **how)
-
-
-def _slope_vjp(g: Any, y: Any, x: Any, target: Any, **how: Any) -> Any:
-    chance = exp(log_softmax(x, axis=how["axis"]))
-    weighted = g * _weights(x, target, **how)
-    return chance * (weighted - sum(weighted * chance, axis=how["axis"], keepdims=True))
-
-
-def _class_samples(rng: np.random.Generator, dtype: DType) -> list[Sample]:
-    x = rng.uniform(-3, 3, (4, 3)).astype(dtype)
-    how = {"axis": 1, "ignore": -100, "reduction": "mean"}
+def pair_errors(rng: np.random.Generator, dtype: DType) -> list[Sample]:
+    x = np.ones((2, 3), dtype)
     return [
-        Sample((x, np.array([2, 0, 1, 1])), how),
-        Sample((x, np.array([2, -100, 1, 1])), how | {"reduction": "sum"}),
-        Sample((x.reshape(2, 3, 2), np.array([[2, 0], [1, 1]])), how | {"reduction": "none"}),
+        Sample((x, np.ones((3, 3), dtype)), {}, ShapeError),
+        Sample((x, np.ones((2, 1), dtype)), {}, ShapeError),
+        Sample((x, x), {"reduction": "avg"}, ArgumentError),
     ]
 
 
-_slope: Op = Op(
-    "softmax_cross_entropy_slope",
-    _slope_kernel,
-    lambda x, target, axis, ignore, reduction: Spec(x.shape, x.dtype),
-    vjp=(_slope_vjp,),
-    expand=_slope_in_ops,
-    accepts=dtypes.FLOATS,
-    casts=slice(0, 1),
-    order=73,
-    samples=_class_samples,
-    doc="The derivative of softmax_cross_entropy with respect to the scores.",
-    hidden=True,
+def pair_samples(*attrs: dict[str, Any], low: float = -2.0, high: float = 2.0) -> Any:
+    """Samples of an input and a target drawn from an interval, with the attributes given."""
+
+    def samples(rng: np.random.Generator, dtype: DType) -> list[Sample]:
+        return [Sample(tuple(rng.uniform(low, high, (2, 2, 3)).astype(dtype)), how) for how in attrs]
+
+    return samples
+
+
+Rule = Callable[..., Any]
+
+
+def pointwise(
+    name: str,
+    kernel: Rule,
+    in_ops: Rule,
+    slopes: tuple[Rule, Rule],
+    *,
+    samples: Any,
+    errors: Any = pair_errors,
+    doc: str,
+) -> Op:
+    """A loss of matching elements and its reduction as one step in eager mode.
+
+    kernel(x, target, **how), in NumPy, and in_ops, the same in ops, give the loss of each element; slopes(x, target,
+    **how), in ops, its derivatives by x and by the target.
+    """
+
+    def reducing(x: Any, target: Any, reduction: str, **how: Any) -> Any:
+        loss = kernel(x, target, **how)
+        if reduction == "none":
+            return loss
+        total = np.add.reduce(loss, axis=None)
+        return total / loss.size if reduction == "mean" else total
+
+    def infer(x: Any, target: Any, reduction: str, **how: Any) -> Spec:
+        return Spec(x.shape if reduction == "none" else (), x.dtype)
+
+    def rule(slope: Rule) -> Rule:
+        def vjp(g: Any, y: Any, x: Any, target: Any, reduction: str, **how: Any) -> Any:
+            share = divide(g, number(product(x.shape), g.dtype)) if reduction == "mean" else g
+            return slope(x, target, **how) * share
+
+        return vjp
+
+    def expand(x: Any, target: Any, reduction: str, **how: Any) -> Any:
+        return reduced(in_ops(x, target, **how), reduction, name)
+
+    return Op(
+        name,
+        reducing,
+        infer,
+        vjp=tuple(map(rule, slopes)),
+        expand=expand,
+        accepts=dtypes.FLOATS,
+        floating=True,
+        order=75,
+        samples=samples,
+        errors=errors,
+        doc=doc,
+    )
+
+
+def _weighted(loss: Any, weight: Any, reduction: str, op: str, *, by_weight: bool) -> Any:
+    """Losses times weights of their shape; the mean is taken over the weights, or (Huber) over the elements."""
+    weight = matching(op, loss, weight, what="input and weight")[1]
+    total = reduced(loss * weight, "sum" if reduction == "mean" and by_weight else reduction, op)
+    return divide(total, sum(weight)) if reduction == "mean" and by_weight else total
+
+
+# ---------------------------------------------------------------------------------------- differences
+
+_REDUCTIONS: tuple[dict[str, Any], ...] = ({}, {"reduction": "sum"}, {"reduction": "none"})
+
+
+def _squared(x: Any, target: Any) -> Any:
+    difference = x - target
+    return difference * difference
+
+
+_mse = pointwise(
+    "mse_loss",
+    _squared,
+    lambda x, target: square(subtract(x, target)),
+    (lambda x, target: subtract(x, target) * 2.0, lambda x, target: subtract(target, x) * 2.0),
+    samples=pair_samples(*_REDUCTIONS),
+    doc="Squared difference, averaged unless told otherwise.",
+)
+_l1 = pointwise(
+    "l1_loss",
+    lambda x, target: np.abs(x - target),
+    lambda x, target: abs_(subtract(x, target)),
+    (lambda x, target: sign(subtract(x, target)), lambda x, target: sign(subtract(target, x))),
+    samples=pair_samples(*_REDUCTIONS),
+    doc="Absolute difference, averaged unless told otherwise.",
 )
 
 
-def _entropy_vjp(g: Any, y: Any, x: Any, target: Any, **how: Any) -> Any:
-    return apply(_slope, x, target, **how) * (expand_dims(g, axis=how["axis"]) if g.ndim else g)
+@publish(_mse)
+def mse_loss(input: Any, target: Any, reduction: str = "mean", weight: Any = None) -> Any:
+    """Squared difference, averaged unless told otherwise.
+
+    ``weight``: of the input's shape; the mean is then divided by the sum of the weights. Raises ShapeError where shapes
+    differ: a silent broadcast here is nearly always a mistake.
+    """
+    input, target = matching("mse_loss", input, target)
+    check_reduction(reduction, "mse_loss")
+    if weight is not None:
+        return _weighted(square(subtract(input, target)), weight, reduction, "mse_loss", by_weight=True)
+    return apply(_mse, input, target, reduction=reduction)
 
 
-_entropy = Op(
-    "softmax_cross_entropy",
-    _entropy_kernel,
-    _entropy_spec,
-    vjp=(_entropy_vjp,),
-    expand=_entropy_in_ops,
-    accepts=dtypes.FLOATS,
-    casts=slice(0, 1),
-    onnx="SoftmaxCrossEntropyLoss",
-    order=74,
-    samples=_class_samples,
-    doc="Negative log-probability of integer classes under softmax of scores, in one step.",
-    hidden=True,
+@publish(_l1)
+def l1_loss(input: Any, target: Any, reduction: str = "mean", weight: Any = None) -> Any:
+    """Absolute difference, averaged unless told otherwise; its gradient is 0 where the two are equal.
+
+    ``weight``: of the input's shape; the mean is then divided by the sum of the weights. Raises ShapeError where shapes
+    differ.
+    """
+    input, target = matching("l1_loss", input, target)
+    check_reduction(reduction, "l1_loss")
+    if weight is not None:
+        return _weighted(abs_(subtract(input, target)), weight, reduction, "l1_loss", by_weight=True)
+    return apply(_l1, input, target, reduction=reduction)
+
+
+def _bent(x: Any, target: Any, delta: float) -> Any:
+    """difference**2 / 2 up to |difference| = delta, delta * (|difference| - delta / 2) beyond."""
+    difference = x - target
+    held = np.minimum(np.maximum(difference, -delta), delta)
+    return held * (difference - held * 0.5)
+
+
+def _bent_in_ops(x: Any, target: Any, delta: float) -> Any:
+    difference = subtract(x, target)
+    held = clip(difference, -delta, delta)
+    return held * (difference - held * 0.5)
+
+
+_huber = pointwise(
+    "huber_loss",
+    _bent,
+    _bent_in_ops,
+    (
+        lambda x, target, delta: clip(subtract(x, target), -delta, delta),
+        lambda x, target, delta: clip(subtract(target, x), -delta, delta),
+    ),
+    samples=pair_samples(*_REDUCTIONS, {"delta": 0.5}),
+    doc="Squares of small differences, magnitudes of large ones (Huber 1964).",
+)
+_smooth_l1 = pointwise(
+    "smooth_l1_loss",
+    lambda x, target, beta: _bent(x, target, beta) / beta,
+    lambda x, target, beta: _bent_in_ops(x, target, beta) / beta,
+    (
+        lambda x, target, beta: clip(subtract(x, target), -beta, beta) / beta,
+        lambda x, target, beta: clip(subtract(target, x), -beta, beta) / beta,
+    ),
+    samples=pair_samples(*_REDUCTIONS, {"beta": 0.5}, {"beta": 0}),
+    doc="The Huber loss divided by beta, which turns into the L1 loss as beta goes to 0 (Girshick 2015).",
 )
 
 
-def _entropy_samples(rng: np.random.Generator, dtype: DType) -> list[Sample]:
-    x = rng.uniform(-3, 3, (4, 3)).astype(dtype)
-    y = np.array([2, 0, 1, 1])
-    soft = rng.dirichlet(np.ones(3), 4).astype(dtype)
-    return [
-        Sample((x, y)),
-        Sample((x, y), {"reduction": "none"}),
-        Sample((x, y), {"reduction": "sum", "label_smoothing": 0.1}),
-        Sample((x, np.array([2, -100, 1, 1]))),
-        Sample((x, y), {"weight": np.array([1, 2, 0.5], dtype)}),
-        Sample((x, soft)),
-        Sample((x.T.reshape(1, 3, 4), y[None])),
-    ]
+@publish(_huber)
+def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 1.0, weight: Any = None) -> Any:
+    """Half the squared difference up to ``delta``, delta * (|difference| - delta / 2) beyond (Huber 1964).
 
-
-def _entropy_errors(rng: np.random.Generator, dtype: DType) -> list[Sample]:
-    x = np.ones((4, 3), dtype)
-    return [
-        Sample((x, np.array([0, 1, 2])), {}, ShapeError),
-        Sample((x, np.array([0, 1, 2, 3])), {}, IndexRangeError),
-    ]
-
-
-@composite(samples=_entropy_samples, errors=_entropy_errors)
-def cross_entropy(
-    input: Any,
-    target: Any,
-    weight: Any = None,
-    ignore_index: int = -100,
-    reduction: str = "mean",
-    label_smoothing: float = 0.0,
-) -> Any:
-    """Negative log-probability of the target class under softmax(input).
-
-    input: [n, classes], [n, classes, ...] or [classes], scores before softmax. target: integer classes of the same
-    shape without the class axis, or probabilities of the shape of input. ``weight``: [classes]. Targets equal to
-    ``ignore_index`` do not count. Raises ShapeError for other shapes, IndexRangeError for a class outside the range.
+    ``weight``: of the input's shape; the mean is over the elements. Raises ShapeError where shapes differ,
+    ArgumentError unless delta is positive.
     """
-    input, target = as_handle(input), as_handle(target)
-    axis = 0 if input.ndim == 1 else 1
-    if target.dtype.kind == "f":
-        logp = log_softmax(input, axis=axis)
-        return _soft_entropy(input, target, logp, axis, weight, reduction, label_smoothing)
-    expected = input.shape[:axis] + input.shape[axis + 1 :]
-    if target.ndim != len(expected) or not all(agree(n, m) for n, m in zip(target.shape, expected, strict=True)):
-        raise ShapeError(
-            f"class targets for scores of shape {show_shape(input.shape)} have shape {show_shape(expected)}",
-            op="cross_entropy",
-            operands=(input, target),
-        )
-    if weight is None and not label_smoothing and reduction in ("mean", "sum", "none"):
-        return apply(_entropy, input, target, axis=axis, ignore=ignore_index, reduction=reduction)
-    return nll_loss(log_softmax(input, axis=axis), target, weight, ignore_index, reduction, label_smoothing)
-
-
-def _soft_entropy(input: Any, target: Any, logp: Any, axis: int, weight: Any, reduction: str, smoothing: float) -> Any:
-    if target.ndim != input.ndim or not all(agree(n, m) for n, m in zip(target.shape, input.shape, strict=True)):
-        raise ShapeError(
-            "probabilities must have the shape of the scores", op="cross_entropy", operands=(input, target)
-        )
-    if smoothing:
-        target = target * (1 - smoothing) + smoothing / int(input.shape[axis])
+    input, target = matching("huber_loss", input, target)
+    check_reduction(reduction, "huber_loss")
+    if not delta > 0:
+        raise ArgumentError(f"delta must be positive, but is {delta}", op="huber_loss")
     if weight is not None:
-        logp = logp * reshape(as_handle(weight), tuple(-1 if i == axis else 1 for i in range(input.ndim)))
-    loss = -sum(target * logp, axis=axis)
-    return _reduced(loss, reduction, "cross_entropy")
+        return _weighted(_bent_in_ops(input, target, delta), weight, reduction, "huber_loss", by_weight=False)
+    return apply(_huber, input, target, reduction=reduction, delta=float(delta))
 
 
-def _nll_samples(rng: np.random.Generator, dtype: DType) -> list[Sample]:
-    x = rng.uniform(-3, -0.1, (4, 3)).astype(dtype)
-    return [Sample((x, np.array([2, 0, 1, 1]))), Sample((x, np.array([2, 0, -100, 1])), {"reduction": "sum"})]
+@publish(_smooth_l1)
+def smooth_l1_loss(input: Any, target: Any, reduction: str = "mean", beta: float = 1.0) -> Any:
+    """difference**2 / (2 beta) up to ``beta``, |difference| - beta / 2 beyond; beta 0 is the L1 loss (Girshick 2015).
 
-
-@composite(samples=_nll_samples, onnx="NegativeLogLikelihoodLoss")
-def nll_loss(
-    input: Any,
-    target: Any,
-    weight: Any = None,
-    ignore_index: int = -100,
-    reduction: str = "mean",
-    label_smoothing: float = 0.0,
-) -> Any:
-    """The negative of the log-probability that ``input`` gives the target class.
-
-    input: [n, classes, ...] or [classes]; target: integers of the same shape without the class axis.
+    Raises ShapeError where shapes differ, ArgumentError for a negative beta.
     """
-    input, target = as_handle(input), as_handle(target)
-    axis = 0 if input.ndim == 1 else 1
-    counted = not_equal(target, ignore_index)
-    safe = where(counted, target, 0)
-    picked = apply(pick, input, safe, axis=axis)
-    scale = astype(counted, input.dtype)
-    if weight is not None:
-        scale = scale * take(as_handle(weight), safe, axis=0)
-    loss = -(picked * scale)
-    if label_smoothing:
-        spread = (
-            input
-            if weight is None
-            else input * reshape(as_handle(weight), tuple(-1 if i == axis else 1 for i in range(input.ndim)))
-        )
-        smooth = -sum(spread, axis=axis) * astype(counted, input.dtype) / int(input.shape[axis])
-        loss = loss * (1 - label_smoothing) + smooth * label_smoothing
-    if reduction == "mean":
-        return divide(sum(loss), sum(scale))
-    return _reduced(loss, reduction, "nll_loss")
+    input, target = matching("smooth_l1_loss", input, target)
+    check_reduction(reduction, "smooth_l1_loss")
+    if beta < 0:
+        raise ArgumentError(f"beta must not be negative, but is {beta}", op="smooth_l1_loss")
+    if beta == 0:
+        return apply(_l1, input, target, reduction=reduction)
+    return apply(_smooth_l1, input, target, reduction=reduction, beta=float(beta))
