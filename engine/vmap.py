@@ -33,6 +33,9 @@ class Batched(Handle):
     def dtype(self) -> DType:
         return self.whole.dtype  # type: ignore[no-any-return]
 
+    def _fresh(self) -> Batched:
+        return Batched(self.whole, self.level)
+
     def _rebind(self, new: Any) -> None:
         if not isinstance(new, Batched) or new.level is not self.level:
             raise UnsupportedError("a batch cannot become a single value", op="assign", operands=(self,))

@@ -2,6 +2,18 @@
 
 from engine.control.branch import cond, switch
 from engine.control.loop import while_loop
+from engine.control.recurrent import gru, gru_cell, lstm, lstm_cell, rnn, rnn_cell
 from engine.control.scan import scan
 
-__all__ = ["cond", "scan", "switch", "while_loop"]
+__all__ = [
+    "cond",
+    "gru",
+    "gru_cell",
+    "lstm",
+    "lstm_cell",
+    "rnn",
+    "rnn_cell",
+    "scan",
+    "switch",
+    "while_loop",
+]

@@ -23,6 +23,10 @@ BROADCAST = ((2, 1, 4), (3, 1), (4,))
 EXACT = {"astype", "stop_gradient", "mark", "full", "iota", "gather", "index_set", "random_bits"}
 
 
+# They compute nothing, or take subprograms that only their public functions can make.
+WITHOUT = {"leaf", "result", "custom", "scan", "switch", "while_loop"}
+
+
 @dataclass(frozen=True)
 class Entry:
     """An op or a composite under its public face."""
@@ -59,7 +63,7 @@ class Entry:
 
 def _entries() -> Iterator[Entry]:
     for op in OPS.values():
-        if op.name not in ("leaf", "result"):  # they compute nothing
+        if op.name not in WITHOUT:
             yield Entry(op.name, op.public, op)
     for composite in COMPOSITES.values():
         yield Entry(composite.name, composite.function, composite)
