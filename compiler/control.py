@@ -87,6 +87,12 @@ def parts_of(record: Record) -> list[Body]:
     return found + list(record.attrs.get("bodies", ()))
 
 
+def without_code(record: Record) -> set[str]:
+    """The ops that make a record a call back into Python: its own, or those in its subprograms."""
+    inner = [r for body in parts_of(record) for r in body.nodes if r.args]
+    return {n for r in inner for n in without_code(r)} or ({record.op.name} if record.op.lower is None else set())
+
+
 def plan_body(body: Body, outputs: list[Record], make: Callable[[Graph], Plan]) -> Plan | None:
     """The plan of a subprogram, or None where one of its ops has no native code."""
     graph = Graph(nodes=list(body.nodes), inputs=list(body.inputs), outputs=outputs)

@@ -12,7 +12,7 @@ import numpy as np
 
 from compiler import blas, driver, loader
 from compiler.buffers import Buffer, Place
-from compiler.control import Turn, native
+from compiler.control import Turn, native, without_code
 from compiler.memory import lifetimes
 from compiler.plan import Plan
 from compiler.step import Callback
@@ -149,7 +149,7 @@ class Program:
     @property
     def callbacks(self) -> list[str]:
         """Names of the ops that have no native code here and run their NumPy kernel."""
-        return sorted({s.record.op.name for s in self.plan.steps if isinstance(s, Callback)})
+        return sorted({n for s in self.plan.steps if isinstance(s, Callback) for n in without_code(s.record)})
 
     # ------------------------------------------------------------------------------------ feeds
 
@@ -289,8 +289,12 @@ class Program:
         memory.update({b: instance.held[s].reshape(-1) for s, _, b in instance.grads})
         operands = [_array(p, memory, instance.sizes) for p in step.operands]
         record = step.record
-        with np.errstate(all="ignore"):
-            result = record.op.kernel(*operands, **evaluated(record.attrs, instance.sizes))
+        try:
+            with np.errstate(all="ignore"):
+                result = record.op.kernel(*operands, **evaluated(record.attrs, instance.sizes))
+        except Trap as trap:
+            reference.run(self.traced, dict(zip(self.names, inputs, strict=True)))  # fails at the user's own line
+            raise trapped(trap, record.op.name, operands, record.origin) from None
         for place, value in zip(step.results, result if record.op.many else [result], strict=True):
             if place is not None:
                 _array(place, memory, instance.sizes)[...] = value

@@ -49,7 +49,7 @@ def elementwise(
     arity: int,
     *,
     name: str | None = None,
-    lower: str | Scalar,
+    lower: str | Scalar | None = None,
     expensive: bool = False,
     traits: Iterable[Trait] = (),
     doc: str = "",
@@ -65,7 +65,7 @@ def elementwise(
 
     op = Op(
         name or kernel.__name__,
-        kernel,
+        _of_one(kernel) if arity == 1 and isinstance(kernel, np.ufunc) else kernel,
         infer,
         lower=Scalar(lower, expensive) if isinstance(lower, str) else lower,
         traits=(Trait.ELEMENTWISE, *traits),
@@ -80,6 +80,11 @@ def elementwise(
     )
     FACES[op.name] = op
     return op
+
+
+def _of_one(ufunc: Callable[..., Any]) -> Callable[..., Any]:
+    """A unary NumPy function that takes no second operand, which would be an array to write to."""
+    return lambda x: ufunc(x)
 
 
 def reduction(name: str, ufunc_reduce: Callable[..., Any], lower: Fold | None, *, doc: str, **rest: Any) -> Op:

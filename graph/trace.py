@@ -114,7 +114,8 @@ class Trace:
         graph.grad_updates = {
             s: None if g is None else g._record
             for s, g in self.grads.items()
-            if (None if g is None else g._record) is not graph.grads.get(s)
+            # Whether a gradient dropped unread was there, only the call knows.
+            if (s not in self.had_grad and g is None) or (None if g is None else g._record) is not graph.grads.get(s)
         }
         return graph.pruned()
 

@@ -14,10 +14,11 @@ from eager.interpreter import RECORDING
 from engine import dispatch, tree
 from engine.autodiff import grad
 from engine.errors import ArgumentError
-from engine.op import as_handle
+from engine.op import Op, as_handle
 from engine.ops.create import asarray
 from engine.ops.random import Generator, default_generator
 from engine.ops.reduce import sum as sum_
+from engine.spec import Spec
 from engine.state import State
 from tapegraph.nn.module import Module
 from tapegraph.optim.optimizer import Optimizer
@@ -97,6 +98,30 @@ def _inner(values: Iterable[Any], weights: Iterable[Any]) -> Any:
 
 def _dot(weights: Iterable[np.ndarray[Any, Any]], values: Iterable[Any]) -> float:
     return float(sum(np.sum(w * np.asarray(v)) for w, v in zip(weights, values, strict=True)))
+
+
+def check_op(op: Op, *args: Any, order: int = 1, rtol: float = 1e-5, atol: float = 1e-6, **attrs: Any) -> None:
+    """Hold an op's record together: kernel against spec, gradient against finite differences, native code against kernel.
+
+    ``args``: arrays of the dtypes to test with. ``order``: derivatives to check, 0 for an op without a gradient.
+    Raises AssertionError naming what differs.
+    """
+    arrays = [np.asarray(a) for a in args]
+    with np.errstate(all="ignore"):
+        found = op.kernel(*arrays, **attrs)
+    values = [np.asarray(v) for v in found] if op.many else [np.asarray(found)]
+    specs = op.spec([Spec(a.shape, a.dtype) for a in arrays], attrs)
+    for number, (value, spec) in enumerate(zip(values, specs if op.many else [specs], strict=True)):
+        if Spec(value.shape, value.dtype) != spec:
+            label = f"result {number} of {op.name}" if op.many else op.name
+            raise AssertionError(f"{label}: the kernel gives {Spec(value.shape, value.dtype)}, its spec says {spec}")
+
+    def run(*arrays: Any) -> Any:
+        return op(*arrays, **attrs)
+
+    if order and op.vjp:
+        check_grads(run, arrays, order=order)
+    assert_modes_agree(run, *arrays, rtol=rtol, atol=atol)
 
 
 def assert_modes_agree(

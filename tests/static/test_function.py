@@ -180,6 +180,22 @@ def test_freezing_a_parameter_is_seen():
     np.testing.assert_array_equal(model[0].weight.numpy(), before)
 
 
+def test_a_gradient_dropped_unread_is_gone():
+    used, unused = tg.Parameter(np.ones(3)), tg.Parameter(np.ones(3))
+
+    def step(x):
+        used.grad = None
+        unused.grad = None
+        tg.sum(used * x).backward()
+
+    for _ in range(2):
+        unused.grad = np.ones(3)
+        with tg.mode("static"):
+            tg.function(step)(np.ones(3))
+        assert unused.grad is None
+        assert used.grad is not None
+
+
 def test_states_can_be_swapped():
     a, b = tg.State(np.zeros(2, "f4")), tg.State(np.ones(2, "f4"))
 
