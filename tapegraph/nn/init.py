@@ -14,6 +14,7 @@ from engine.ops.random import Generator, normal, uniform
 from engine.state import State
 
 _GAINS = {"linear": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2), "selu": 3 / 4}
+_GAINS |= {f"conv{rest}": 1.0 for d in (1, 2, 3) for rest in (f"{d}d", f"_transpose{d}d")}
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
@@ -77,6 +78,58 @@ def uniform_(tensor: State, a: float = 0.0, b: float = 1.0, generator: Generator
 def normal_(tensor: State, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> State:
     """Fill with normally distributed draws."""
     return _fill(tensor, normal(tensor.shape, mean, std, dtype=tensor.dtype, generator=generator))
+
+
+def trunc_normal_(
+    tensor: State,
+    mean: float = 0.0,
+    std: float = 1.0,
+    a: float = -2.0,
+    b: float = 2.0,
+    generator: Generator | None = None,
+) -> State:
+    """Fill with normally distributed draws, those outside [a, b] drawn anew. Runs in eager mode only.
+
+    Done by the inverse of the distribution function, of draws from what lies between a and b.
+    """
+    from scipy.special import ndtr, ndtri  # slow to import, and rarely needed
+
+    if not a < b:
+        raise ArgumentError(f"a must be below b, not {a} and {b}", op="trunc_normal_")
+    low, high = ndtr((a - mean) / std), ndtr((b - mean) / std)
+    chance = np.asarray(uniform(tensor.shape, float(low), float(high), dtype="float64", generator=generator))
+    drawn = np.clip(mean + std * ndtri(chance), a, b)
+    return _fill(tensor, np.asarray(drawn, tensor.dtype))
+
+
+def dirac_(tensor: State, groups: int = 1) -> State:
+    """Fill the weight of a convolution [out, in, *window] so that it hands on as many channels as it can.
+
+    Each of ``groups`` runs of outputs hands on the first inputs. Raises ArgumentError for a weight that is none, and
+    where the groups do not divide its outputs.
+    """
+    if tensor.ndim not in (3, 4, 5):
+        raise ArgumentError("needs the weight of a convolution, [out, in, *window]", op="dirac_")
+    if groups < 1 or tensor.shape[0] % groups:
+        raise ArgumentError(f"{groups} groups do not divide {tensor.shape[0]} outputs", op="dirac_")
+    filled = np.zeros(tensor.shape, tensor.dtype)
+    size = tensor.shape[0] // groups
+    middle = tuple(n // 2 for n in tensor.shape[2:])
+    for channel in range(min(size, tensor.shape[1])):
+        for group in range(groups):
+            filled[(group * size + channel, channel, *middle)] = 1
+    return _fill(tensor, filled)
+
+
+def sparse_(tensor: State, sparsity: float, std: float = 0.01, generator: Generator | None = None) -> State:
+    """Fill a matrix with normal draws, but the given part of each column with zeros (Martens 2010). Runs in eager mode only."""
+    if tensor.ndim != 2:
+        raise ArgumentError("needs a matrix", op="sparse_")
+    rows = tensor.shape[0]
+    drawn = np.array(normal(tensor.shape, 0.0, std, dtype=tensor.dtype, generator=generator))
+    order = np.argsort(np.asarray(uniform(tensor.shape, dtype="float64", generator=generator)), axis=0)
+    np.put_along_axis(drawn, order[: min(math.ceil(sparsity * rows), rows)], 0, axis=0)
+    return _fill(tensor, drawn)
 
 
 def xavier_uniform_(tensor: State, gain: float = 1.0, generator: Generator | None = None) -> State:

@@ -1,19 +1,18 @@
-"""Layers that hold weights, and the containers that put layers together."""
+"""Layers without a family of their own: linear ones, dropout, and those that only change shapes."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from engine.dtypes import DEFAULT_FLOAT, FLOATS, as_dtype
-from engine.errors import ArgumentError
-from engine.op import as_handle
-from engine.ops.compare import equal, where
-from engine.ops.dtype import stop_gradient
-from engine.ops.shape import expand_dims
+from engine.errors import ArgumentError, ShapeError
+from engine.ops.dropout import check_probability
+from engine.ops.shape import reshape
+from engine.sizes import agree, product
 from engine.spec import DType
 from engine.state import Parameter
 from tapegraph.nn import functional as F
@@ -21,8 +20,26 @@ from tapegraph.nn import init
 from tapegraph.nn.module import Module
 
 
+def whole(value: Any, name: str, op: str, least: int) -> int:
+    """``value`` as an int of at least ``least``, else an ArgumentError."""
+    if hasattr(value, "__index__") and int(value) >= least:
+        return int(value)
+    raise ArgumentError(f"{name} must be an int of at least {least}, not {value!r}", op=op)
+
+
+def floating(dtype: Any, op: str) -> DType:
+    """The dtype of a layer's parameters: float32 unless given, else an ArgumentError if it is not a float."""
+    target = DEFAULT_FLOAT if dtype is None else as_dtype(dtype)
+    if target not in FLOATS:
+        raise ArgumentError(f"parameters are float32 or float64, not {target.name}", op=op)
+    return target
+
+
 class Identity(Module):
-    """The input itself."""
+    """The input itself. Takes any arguments and ignores them."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__()
 
     def forward(self, input: Any) -> Any:
         return input
@@ -58,96 +75,100 @@ class Linear(Module):
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
 
 
-class Embedding(Module):
-    """Rows of ``weight`` [num_embeddings, embedding_dim] chosen by integers: [...] to [..., embedding_dim].
+class Bilinear(Module):
+    """input1 @ weight[k] @ input2 + bias[k] for each k. Inputs: [..., in1_features] and [..., in2_features]; result [..., out_features].
 
-    Rows are drawn from the standard normal distribution; row ``padding_idx`` is zero and gets no gradient.
-    Raises IndexRangeError for an index outside the table, DTypeError for floats.
+    ``weight``: [out_features, in1_features, in2_features], ``bias``: [out_features], uniform in ±1/sqrt(in1_features).
+    Raises ShapeError for other sizes.
     """
 
     def __init__(
-        self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None, *, dtype: Any = None
+        self, in1_features: int, in2_features: int, out_features: int, bias: bool = True, *, dtype: Any = None
     ) -> None:
         super().__init__()
-        self.num_embeddings = whole(num_embeddings, "num_embeddings", "Embedding", least=1)
-        self.embedding_dim = whole(embedding_dim, "embedding_dim", "Embedding", least=1)
-        if padding_idx is not None and not -num_embeddings <= padding_idx < num_embeddings:
-            raise ArgumentError(
-                f"padding_idx {padding_idx} is outside a table of {num_embeddings} rows", op="Embedding"
-            )
-        self.padding_idx = None if padding_idx is None else padding_idx % num_embeddings
-        self.weight = Parameter(np.empty((num_embeddings, embedding_dim), floating(dtype, "Embedding")))
+        self.in1_features = whole(in1_features, "in1_features", "Bilinear", least=1)
+        self.in2_features = whole(in2_features, "in2_features", "Bilinear", least=1)
+        self.out_features = whole(out_features, "out_features", "Bilinear", least=1)
+        dtype = floating(dtype, "Bilinear")
+        self.weight = Parameter(np.empty((out_features, in1_features, in2_features), dtype))
+        self.bias = Parameter(np.empty((out_features,), dtype)) if bias else None
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw the rows anew."""
-        init.normal_(self.weight)
-        if self.padding_idx is not None:
-            self.weight[self.padding_idx] = 0.0
+        """Draw weight and bias anew."""
+        bound = 1 / math.sqrt(self.in1_features)
+        for parameter in self.parameters(recurse=False):
+            init.uniform_(parameter, -bound, bound)
 
-    def forward(self, input: Any) -> Any:
-        rows = F.embedding(input, self.weight)
-        if self.padding_idx is None:
-            return rows
-        return where(expand_dims(equal(as_handle(input), self.padding_idx), axis=-1), stop_gradient(rows), rows)
+    def forward(self, input1: Any, input2: Any) -> Any:
+        return F.bilinear(input1, input2, self.weight, self.bias)
 
     def extra_repr(self) -> str:
-        tail = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
-        return f"{self.num_embeddings}, {self.embedding_dim}{tail}"
+        return (
+            f"in1_features={self.in1_features}, in2_features={self.in2_features}, "
+            f"out_features={self.out_features}, bias={self.bias is not None}"
+        )
 
 
-class LayerNorm(Module):
-    """Zero mean and unit variance over the last axes, then times ``weight`` plus ``bias`` (Ba et al. 2016).
+# ------------------------------------------------------------------------------------------ dropout
 
-    ``normalized_shape``: the size of the last axis or a sequence of the last sizes; the shape of weight (ones) and
-    bias (zeros). Raises ShapeError where the input ends in other sizes.
-    """
 
-    def __init__(
-        self,
-        normalized_shape: int | Iterable[int],
-        eps: float = 1e-5,
-        elementwise_affine: bool = True,
-        bias: bool = True,
-        *,
-        dtype: Any = None,
-    ) -> None:
+class _Dropping(Module):
+    def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         super().__init__()
-        sizes = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
-        self.normalized_shape = tuple(whole(n, "normalized_shape", "LayerNorm", least=1) for n in sizes)
-        self.eps = eps
-        dtype = floating(dtype, "LayerNorm")
-        self.weight = Parameter(np.ones(sizes, dtype)) if elementwise_affine else None
-        self.bias = Parameter(np.zeros(sizes, dtype)) if elementwise_affine and bias else None
-
-    def reset_parameters(self) -> None:
-        """Set weight to ones and bias to zeros."""
-        if self.weight is not None:
-            init.ones_(self.weight)
-        if self.bias is not None:
-            init.zeros_(self.bias)
-
-    def forward(self, input: Any) -> Any:
-        return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
-
-    def extra_repr(self) -> str:
-        return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.weight is not None}"
-
-
-class Dropout(Module):
-    """While training, each element zeroed with probability ``p`` and the rest scaled by 1/(1-p) (Srivastava et al. 2014)."""
-
-    def __init__(self, p: float = 0.5) -> None:
-        super().__init__()
-        if not 0 <= p <= 1:
-            raise ArgumentError(f"p must lie in [0, 1], not {p}", op="Dropout")
+        check_probability(p, type(self).__name__)
         self.p = p
+
+    def extra_repr(self) -> str:
+        return f"p={self.p}"
+
+
+class Dropout(_Dropping):
+    """While training, each element zeroed with probability ``p`` and the rest scaled by 1/(1-p) (Srivastava et al. 2014).
+
+    Values are immutable, so ``inplace`` makes no difference, here and in the layers below.
+    """
 
     def forward(self, input: Any) -> Any:
         return F.dropout(input, self.p, self.training)
 
-    def extra_repr(self) -> str:
-        return f"p={self.p}"
+
+class Dropout1d(_Dropping):
+    """Dropout of whole channels of [n, channels, l] (Tompson et al. 2015)."""
+
+    def forward(self, input: Any) -> Any:
+        return F.dropout1d(input, self.p, self.training)
+
+
+class Dropout2d(_Dropping):
+    """Dropout of whole channels of [n, channels, h, w] (Tompson et al. 2015)."""
+
+    def forward(self, input: Any) -> Any:
+        return F.dropout2d(input, self.p, self.training)
+
+
+class Dropout3d(_Dropping):
+    """Dropout of whole channels of [n, channels, d, h, w] (Tompson et al. 2015)."""
+
+    def forward(self, input: Any) -> Any:
+        return F.dropout3d(input, self.p, self.training)
+
+
+class AlphaDropout(_Dropping):
+    """Dropout that keeps mean 0 and variance 1 of what selu gives (Klambauer et al. 2017)."""
+
+    def forward(self, input: Any) -> Any:
+        return F.alpha_dropout(input, self.p, self.training)
+
+
+class FeatureAlphaDropout(_Dropping):
+    """AlphaDropout of whole channels of [n, channels, ...]."""
+
+    def forward(self, input: Any) -> Any:
+        return F.feature_alpha_dropout(input, self.p, self.training)
+
+
+# ------------------------------------------------------------------------------------------ shapes
 
 
 class Flatten(Module):
@@ -164,118 +185,29 @@ class Flatten(Module):
         return f"start_axis={self.start_axis}, end_axis={self.end_axis}"
 
 
-class ModuleList(Module):
-    """A list of modules whose parameters count; it computes nothing itself."""
+class Unflatten(Module):
+    """One axis split into several of the given sizes, one of which may be -1, to be worked out.
 
-    def __init__(self, modules: Iterable[Module] = ()) -> None:
+    Raises ShapeError where they do not multiply to its size.
+    """
+
+    def __init__(self, axis: int, unflattened_size: Sequence[int]) -> None:
         super().__init__()
-        self.extend(modules)
-
-    def append(self, module: Module) -> Any:
-        """Add a module at the end; returns the list."""
-        setattr(self, str(len(self)), part(module, type(self).__name__))
-        return self
-
-    def extend(self, modules: Iterable[Module]) -> Any:
-        """Add modules at the end; returns the list."""
-        for module in modules:
-            self.append(module)
-        return self
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self.named_children())
-
-    def __iter__(self) -> Iterator[Module]:
-        return self.children()
-
-    def __getitem__(self, index: int | slice) -> Any:
-        found = list(self.children())[index]
-        return type(self)(*_arguments(self, found)) if isinstance(index, slice) else found
-
-    def __setitem__(self, index: int, module: Module) -> None:
-        setattr(self, str(range(len(self))[index]), part(module, type(self).__name__))
-
-
-class Sequential(ModuleList):
-    """Modules applied one after the other. Takes modules, or one dict of named modules."""
-
-    def __init__(self, *modules: Module | Mapping[str, Module]) -> None:
-        if len(modules) == 1 and isinstance(modules[0], Mapping):
-            super().__init__()
-            for name, module in modules[0].items():
-                setattr(self, name, part(module, "Sequential"))
-        else:
-            super().__init__(modules)  # type: ignore[arg-type]
+        self.axis, self.unflattened_size = axis, tuple(unflattened_size)
+        if not self.unflattened_size or self.unflattened_size.count(-1) > 1:
+            raise ArgumentError("unflattened_size must name sizes, at most one of them -1", op="Unflatten")
 
     def forward(self, input: Any) -> Any:
-        for module in self.children():
-            input = module(input)
-        return input
+        place = self.axis % max(input.ndim, 1)
+        n, sizes = (input.shape or (0,))[place], list(self.unflattened_size)
+        if -1 in sizes:
+            known = product(size for size in sizes if size != -1)
+            sizes[sizes.index(-1)] = n // known
+        if not -input.ndim <= self.axis < input.ndim or not agree(product(sizes), n):
+            raise ShapeError(
+                f"axis {self.axis} does not split into {self.unflattened_size}", op="Unflatten", operands=(input,)
+            )
+        return reshape(input, (*input.shape[:place], *sizes, *input.shape[place + 1 :]))
 
-
-class ModuleDict(Module):
-    """A dict of modules whose parameters count; it computes nothing itself."""
-
-    def __init__(self, modules: Mapping[str, Module] | None = None) -> None:
-        super().__init__()
-        for name, module in (modules or {}).items():
-            self[name] = module
-
-    def __getitem__(self, name: str) -> Module:
-        return dict(self.named_children())[name]
-
-    def __setitem__(self, name: str, module: Module) -> None:
-        if hasattr(type(self), name) or "." in name:
-            raise ArgumentError(f"{name!r} cannot be the name of a module", op="ModuleDict", fix="choose another key")
-        setattr(self, name, part(module, "ModuleDict"))
-
-    def __delitem__(self, name: str) -> None:
-        del self.__dict__[name]
-
-    def __contains__(self, name: object) -> bool:
-        return name in self.keys()
-
-    def __len__(self) -> int:
-        return len(self.keys())
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.keys())
-
-    def keys(self) -> list[str]:
-        """The names in order of insertion."""
-        return [name for name, _ in self.named_children()]
-
-    def values(self) -> list[Module]:
-        """The modules in order of insertion."""
-        return list(self.children())
-
-    def items(self) -> list[tuple[str, Module]]:
-        """Pairs of name and module in order of insertion."""
-        return list(self.named_children())
-
-
-def _arguments(container: ModuleList, found: list[Module]) -> tuple[Any, ...]:
-    return tuple(found) if isinstance(container, Sequential) else (found,)
-
-
-def part(module: Any, op: str) -> Module:
-    """``module`` if it is one, else an ArgumentError."""
-    if isinstance(module, Module):
-        return module
-    fix = f"write {module.__name__}()" if isinstance(module, type) else "wrap the function in an nn.Module"
-    raise ArgumentError(f"takes modules, not {module!r}", op=op, fix=fix)
-
-
-def whole(value: Any, name: str, op: str, least: int) -> int:
-    """``value`` as an int of at least ``least``, else an ArgumentError."""
-    if hasattr(value, "__index__") and int(value) >= least:
-        return int(value)
-    raise ArgumentError(f"{name} must be an int of at least {least}, not {value!r}", op=op)
-
-
-def floating(dtype: Any, op: str) -> DType:
-    """The dtype of a layer's parameters: float32 unless given, else an ArgumentError if it is not a float."""
-    target = DEFAULT_FLOAT if dtype is None else as_dtype(dtype)
-    if target not in FLOATS:
-        raise ArgumentError(f"parameters are float32 or float64, not {target.name}", op=op)
-    return target
+    def extra_repr(self) -> str:
+        return f"axis={self.axis}, unflattened_size={self.unflattened_size}"

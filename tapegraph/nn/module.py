@@ -1,16 +1,20 @@
-"""Module: a piece of a network; its parameters, buffers and parts are simply the attributes that are such."""
+"""Module: a piece of a network, which is called, switched, cast, watched and saved."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from engine import dispatch
-from engine.errors import ArgumentError
-from engine.sizes import show_shape
-from engine.state import Parameter, State
+from engine.dtypes import FLOATS, as_dtype
+from engine.ops.dtype import astype
+from engine.state import State
+from tapegraph.nn import hooks
+from tapegraph.nn.hooks import Handle, Hook
+from tapegraph.nn.loading import taken_over
+from tapegraph.nn.parts import Parts, join
 
 
 class Keys(NamedTuple):
@@ -20,7 +24,7 @@ class Keys(NamedTuple):
     unexpected_keys: list[str]
 
 
-class Module:
+class Module(Parts):
     """Base class of layers and networks. Subclasses set attributes in ``__init__`` and define ``forward``.
 
     An attribute that is a Parameter is trained; one that is another State is a buffer, saved but not trained; one that
@@ -29,9 +33,7 @@ class Module:
     """
 
     _training = True
-
-    def __init__(self) -> None:
-        self._transient: set[str] = set()
+    _hooks: tuple[Hook, ...] = ()
 
     @property
     def training(self) -> bool:
@@ -51,81 +53,20 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__} defines no forward()")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        watch = getattr(dispatch.current(), "watch", None)
+        if watch is not None:
+            watch(self, "_hooks")
+        if self._hooks:
+            return hooks.call(self, self._hooks, args, kwargs)
         return self.forward(*args, **kwargs)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        held = self.__dict__.get(name)
-        if isinstance(held, State) and not isinstance(value, State | Module | None):
-            held.assign(value)
-            return
-        if isinstance(value, State | Module):
-            if "_transient" not in self.__dict__:
-                raise AttributeError(f"call super().__init__() before assigning {type(self).__name__}.{name}")
-            _extend_names(name, value)
-        object.__setattr__(self, name, value)
-
-    def register_buffer(self, name: str, value: Any, persistent: bool = True) -> None:
-        """Keep ``value`` (array-like, a State, or None) as the buffer ``name``; unless ``persistent`` it is not saved."""
-        setattr(self, name, value if value is None or isinstance(value, State) else State(value))
-        if not persistent:
-            self._transient.add(name)
-
-    # ------------------------------------------------------------------------------------------ walking
-
-    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
-        """This module (under ``prefix``) and all its parts with their dotted paths, each once, outermost first."""
-        seen: set[int] = set()
-        stack = [(prefix, self)]
-        while stack:
-            path, module = stack.pop()
-            if id(module) in seen:
-                continue
-            seen.add(id(module))
-            yield path, module
-            stack.extend((_join(path, name), child) for name, child in reversed(list(module.named_children())))
-
-    def named_children(self) -> Iterator[tuple[str, Module]]:
-        """The immediate parts with their names."""
-        return ((name, value) for name, value in list(vars(self).items()) if isinstance(value, Module))
-
-    def modules(self) -> Iterator[Module]:
-        """This module and all its parts, each once."""
-        return (module for _, module in self.named_modules())
-
-    def children(self) -> Iterator[Module]:
-        """The immediate parts."""
-        return (child for _, child in self.named_children())
-
-    def _named_states(self, prefix: str, kind: Callable[[State], bool], shared: bool) -> Iterator[tuple[str, State]]:
-        seen: set[int] = set()
-        for path, module in self.named_modules(prefix):
-            for name, value in vars(module).items():
-                if isinstance(value, State) and kind(value) and (shared or id(value) not in seen):
-                    seen.add(id(value))
-                    yield _join(path, name), value
-
-    def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
-        """Every parameter with its dotted path; a shared one once, under its first path."""
-        return self._named_states(prefix, _is_parameter, shared=False)  # type: ignore[return-value]
-
-    def parameters(self) -> Iterator[Parameter]:
-        """Every parameter, each once; what an optimizer takes."""
-        return (parameter for _, parameter in self.named_parameters())
-
-    def named_buffers(self, prefix: str = "") -> Iterator[tuple[str, State]]:
-        """Every state that is not a parameter with its dotted path, each once."""
-        return self._named_states(prefix, _is_buffer, shared=False)
-
-    def buffers(self) -> Iterator[State]:
-        """Every state that is not a parameter, each once."""
-        return (buffer for _, buffer in self.named_buffers())
 
     # ------------------------------------------------------------------------------------------ switching
 
     def apply(self, function: Callable[[Module], Any]) -> Any:
         """Call ``function`` on every part, innermost first, then on this module; returns the module."""
-        for module in reversed(list(self.modules())):
-            function(module)
+        for child in self.children():
+            child.apply(function)
+        function(self)
         return self
 
     def train(self, mode: bool = True) -> Any:
@@ -144,49 +85,103 @@ class Module:
             parameter.requires_grad = requires_grad
         return self
 
-    def zero_grad(self) -> None:
-        """Forget the gradients of every parameter: each ``.grad`` becomes None."""
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients of every parameter: each ``.grad`` becomes None, or zeros where it was something."""
         for parameter in self.parameters():
-            parameter.grad = None
+            if set_to_none:
+                parameter.grad = None
+            elif parameter.grad is not None:
+                parameter.grad = np.zeros(parameter.shape, parameter.dtype)
+
+    def to(self, dtype: Any) -> Any:
+        """Cast every parameter and buffer of floats to float32 or float64; returns the module.
+
+        A state keeps its dtype for life, so those of another dtype are replaced: build the optimizer afterwards.
+        Shared ones stay shared; gradients are cast too. Raises ArgumentError for a dtype that is no such float.
+        """
+        target = as_dtype(dtype)
+        if target not in FLOATS:
+            self._refuse("to", f"parameters are float32 or float64, not {target.name}")
+        made: dict[State, State] = {}
+        for module in list(self.modules()):
+            for name, state in list(vars(module).items()):
+                if isinstance(state, State) and state.dtype.kind == "f" and state.dtype != target:
+                    module._place_cast(name, state, target, made)
+        return self
+
+    def _place_cast(self, name: str, state: State, target: Any, made: dict[State, State]) -> None:
+        if state not in made:
+            cast = made[state] = type(state)(state.numpy(), target, name=state.name)
+            cast.trainable = state.trainable
+            if state.grad is not None:
+                cast.grad = astype(state.grad, target)
+        self.__dict__[name] = made[state]
+
+    def float(self) -> Any:
+        """Cast to float32; see ``to``."""
+        return self.to("float32")
+
+    def double(self) -> Any:
+        """Cast to float64; see ``to``."""
+        return self.to("float64")
+
+    # ------------------------------------------------------------------------------------------ hooks
+
+    def register_forward_pre_hook(
+        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
+    ) -> Handle:
+        """Call ``hook(module, args)`` before each forward; what it returns (unless None) takes the place of args.
+
+        ``with_kwargs``: ``hook(module, args, kwargs)``, which returns None or a pair. In static mode hooks run while
+        the graph is built; adding or removing one makes a new trace. The handle's ``remove()`` ends it.
+        """
+        return hooks.add(self, "before", hook, prepend, with_kwargs)
+
+    def register_forward_hook(
+        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
+    ) -> Handle:
+        """Call ``hook(module, args, output)`` after each forward; what it returns (unless None) takes the place of output.
+
+        ``with_kwargs``: ``hook(module, args, kwargs, output)``. See ``register_forward_pre_hook``.
+        """
+        return hooks.add(self, "after", hook, prepend, with_kwargs)
+
+    def register_full_backward_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> Handle:
+        """Call ``hook(module, grad_output)`` when the gradients of the outputs are known; it may return others.
+
+        ``grad_output``: a tuple, one for each array the module returned, None where no gradient arrives.
+        """
+        return hooks.add(self, "before_backward", hook, prepend)
+
+    def register_full_backward_hook(self, hook: Callable[..., Any], prepend: bool = False) -> Handle:
+        """Call ``hook(module, grad_input, grad_output)`` when the gradients of the inputs are known; it may return others.
+
+        ``grad_input``: a tuple, one for each positional argument of forward, None for what is no array of floats or
+        gets no gradient. The hook may compute with them in ops; they must not be written to.
+        """
+        return hooks.add(self, "after_backward", hook, prepend)
 
     # ------------------------------------------------------------------------------------------ saving
 
-    def _saved(self) -> dict[str, State]:
-        transient = {_join(path, name) for path, module in self.named_modules() for name in module._transient}
-        states = self._named_states("", lambda state: True, shared=True)
-        return {path: state for path, state in states if path not in transient}
+    def _saved(self, prefix: str = "") -> dict[str, State]:
+        found: dict[str, State] = {}
+        for path, module in self.named_modules(prefix, remove_duplicate=False):
+            for name, value in vars(module).items():
+                if isinstance(value, State) and name not in module._transient:
+                    found[join(path, name)] = value
+        return found
 
-    def state_dict(self) -> dict[str, np.ndarray[Any, Any]]:
-        """A copy of every parameter and persistent buffer by dotted path, as NumPy arrays."""
-        return {path: np.array(state) for path, state in self._saved().items()}
+    def state_dict(self, prefix: str = "") -> dict[str, np.ndarray[Any, Any]]:
+        """A copy of every parameter and persistent buffer by dotted path, as NumPy arrays; shared ones under each path."""
+        return {path: np.array(state) for path, state in self._saved(prefix.removesuffix(".")).items()}
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> Keys:
-        """Take over the values of a ``state_dict``, cast to the dtypes held here.
+        """Take over the values of a ``state_dict`` (NumPy arrays, our own or PyTorch's tensors), cast to the dtypes held here.
 
         Raises ArgumentError naming every missing and unexpected key (unless ``strict`` is False) and every array of
         the wrong shape; nothing has been changed then. Returns the keys passed over.
         """
-        states = self._saved()
-        missing = [path for path in states if path not in state_dict]
-        unexpected = [path for path in state_dict if path not in states]
-        arrays = {path: np.asarray(state_dict[path]) for path in states if path in state_dict}
-        wrong = [
-            f"{path} is {show_shape(array.shape)}, the model has {show_shape(states[path].shape)}"
-            for path, array in arrays.items()
-            if array.shape != states[path].shape
-        ]
-        problems = [f"wrong shape: {line}" for line in wrong]
-        if strict:
-            problems += [f"missing: {path}" for path in missing] + [f"unexpected: {path}" for path in unexpected]
-        if problems:
-            raise ArgumentError(
-                f"the values do not fit this {type(self).__name__}\n    " + "\n    ".join(problems),
-                op="load_state_dict",
-                fix="" if wrong else "strict=False takes over the keys that fit and leaves the rest",
-            )
-        for path, array in arrays.items():
-            states[path].assign(np.array(array, dtype=states[path].dtype))
-        return Keys(missing, unexpected)
+        return Keys(*taken_over(self._saved(), state_dict, strict, type(self).__name__))
 
     # ------------------------------------------------------------------------------------------ showing
 
@@ -195,32 +190,9 @@ class Module:
         return ""
 
     def __repr__(self) -> str:
-        parts = [f"({name}): " + repr(child).replace("\n", "\n  ") for name, child in self.named_children()]
+        parts = [f"({name}): " + repr(child).replace("\n", "\n  ") for name, child in self._parts()]
         extra = self.extra_repr()
         if not parts:
             return f"{type(self).__name__}({extra})"
         lines = ([extra] if extra else []) + parts
         return f"{type(self).__name__}(\n  " + "\n  ".join(lines) + "\n)"
-
-
-def _is_parameter(state: State) -> bool:
-    return isinstance(state, Parameter)
-
-
-def _is_buffer(state: State) -> bool:
-    return not isinstance(state, Parameter)
-
-
-def _join(path: str, name: str) -> str:
-    return f"{path}.{name}" if path else name
-
-
-def _extend_names(name: str, value: State | Module) -> None:
-    """Prefix the names that were paths inside ``value``; a name the user gave, or an earlier path, stays."""
-    if isinstance(value, State):
-        if value.name is None:
-            value.name = name
-        return
-    for path, state in value._named_states("", lambda state: True, shared=False):
-        if state.name == path:
-            state.name = f"{name}.{path}"

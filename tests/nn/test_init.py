@@ -49,7 +49,7 @@ def test_distributions(weight):
 
 def test_gains_match_torch():
     torch = pytest.importorskip("torch")
-    for name in ("linear", "sigmoid", "tanh", "relu", "selu", "leaky_relu"):
+    for name in ("linear", "conv2d", "conv_transpose3d", "sigmoid", "tanh", "relu", "selu", "leaky_relu"):
         assert init.calculate_gain(name) == pytest.approx(torch.nn.init.calculate_gain(name), rel=1e-15)
     assert init.calculate_gain("leaky_relu", 0.3) == torch.nn.init.calculate_gain("leaky_relu", 0.3)
 
@@ -81,6 +81,41 @@ def test_mistakes():
         lambda: init.eye_(vector),
         lambda: init.kaiming_normal_(tg.Parameter(np.zeros((2, 2))), mode="fan"),
         lambda: init.calculate_gain("step"),
+    ):
+        with pytest.raises(tg.errors.ArgumentError):
+            bad()
+
+
+def test_truncated_normal(weight):
+    x = init.trunc_normal_(weight, mean=1, std=2, a=-1, b=2).numpy()
+    assert -1 <= x.min() < -0.99 and 1.99 < x.max() <= 2
+    stats = pytest.importorskip("scipy.stats")
+    wanted = stats.truncnorm(-1, 0.5, loc=1, scale=2)
+    assert abs(x.mean() - wanted.mean()) < 0.01 and abs(x.std() - wanted.std()) < 0.01
+    assert stats.kstest(x.reshape(-1)[::7], wanted.cdf).pvalue > 0.01
+    single = init.trunc_normal_(tg.Parameter(np.zeros(5, np.float32)))
+    assert single.dtype == np.float32 and np.abs(single.numpy()).max() <= 2
+
+
+def test_dirac_matches_torch():
+    torch = pytest.importorskip("torch")
+    for shape, groups in (((4, 3, 5), 1), ((4, 2, 3, 3), 2), ((2, 4, 1, 2, 3), 1)):
+        wanted = torch.nn.init.dirac_(torch.empty(shape), groups).numpy()
+        assert np.array_equal(init.dirac_(tg.Parameter(np.ones(shape, np.float32)), groups).numpy(), wanted)
+
+
+def test_sparse(weight):
+    x = init.sparse_(weight, 0.25, std=2).numpy()
+    assert ((x == 0).sum(axis=0) == 50).all() and abs(x[x != 0].std() - 2) < 0.05
+    assert len({tuple(column) for column in (x == 0).T[:20]}) == 20, "each column has its own zeros"
+
+
+def test_mistakes_of_the_rarer_ones(weight):
+    for bad in (
+        lambda: init.trunc_normal_(weight, a=1, b=1),
+        lambda: init.dirac_(weight),
+        lambda: init.dirac_(tg.Parameter(np.zeros((3, 2, 1))), groups=2),
+        lambda: init.sparse_(tg.Parameter(np.zeros(3)), 0.1),
     ):
         with pytest.raises(tg.errors.ArgumentError):
             bad()

@@ -6,6 +6,7 @@ import pytest
 import tapegraph as tg
 from tapegraph import nn
 from tapegraph.nn import functional as F
+from tests.support.torch_twin import agree as twin
 
 
 @pytest.fixture
@@ -100,6 +101,36 @@ def test_dropout_only_while_training():
     tg.manual_seed(1)
     assert np.array_equal(y, layer(x).numpy())
     assert np.array_equal(layer.eval()(x).numpy(), x)
+
+
+def test_bilinear_matches_torch():
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    for bias in (True, False):
+        twin(
+            lambda dtype, bias=bias: nn.Bilinear(3, 4, 2, bias, dtype=dtype),
+            lambda bias=bias: torch.nn.Bilinear(3, 4, 2, bias),
+            rng.standard_normal((5, 3)),
+            rng.standard_normal((5, 4)),
+        )
+    layer = nn.Bilinear(100, 4, 2)
+    assert abs(layer.weight.numpy()).max() <= 0.1 and layer.weight.numpy().std() > 0.05
+
+
+def test_shapes():
+    x = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
+    assert nn.Identity(54, unused=1)(x) is x
+    assert nn.Flatten(0, 1)(x).shape == (6, 4)
+    assert nn.Unflatten(2, (2, 2))(x).shape == (2, 3, 2, 2) and nn.Unflatten(-1, (-1, 2))(x).shape == (2, 3, 2, 2)
+    assert np.array_equal(nn.Sequential(nn.Flatten(), nn.Unflatten(1, (3, 4)))(x).numpy(), x)
+    run = tg.compile(lambda x: nn.Unflatten(1, (3, 4))(nn.Flatten()(x)))
+    assert run(x).shape == x.shape and run(x[:1]).shape == (1, 3, 4)
+    for layer in (nn.Unflatten(2, (3, 2)), nn.Unflatten(2, (-1, 3)), nn.Unflatten(5, (2, 2))):
+        with pytest.raises(tg.errors.ShapeError, match="does not split"):
+            layer(x)
+    for sizes in ((), (-1, -1)):
+        with pytest.raises(tg.errors.ArgumentError):
+            nn.Unflatten(1, sizes)
 
 
 def test_dtypes_of_layers():
