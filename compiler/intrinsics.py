@@ -171,6 +171,37 @@ def _abs(builder, ty, a):
     return builder.select(builder.icmp_signed("<", a, a.type(0)), builder.neg(a), a) if _is_signed(ty) else a
 
 
+def _shifted(left):
+    """numpy's shifts: bits shifted out are gone, also by the width of the type or more (or less than 0)."""
+
+    def build(builder, ty, a, count):
+        fits = builder.icmp_unsigned("<", count, ir.Constant(count.type, count.type.width))
+        safe = builder.select(fits, count, count.type(0))
+        if left:
+            return builder.select(fits, builder.shl(a, safe), a.type(0))
+        if not _is_signed(ty):
+            return builder.select(fits, builder.lshr(a, safe), a.type(0))
+        sign = builder.ashr(a, ir.Constant(a.type, a.type.width - 1))
+        return builder.select(fits, builder.ashr(a, safe), sign)
+
+    return build
+
+
+def _nextafter(builder, ty, a, b):
+    """The neighbour of a on the side of b: floats of one sign are ordered as their bits are."""
+    word = ir.IntType(32 if ty == types.float32 else 64)
+    bits = builder.bitcast(a, word)
+    upward = builder.fcmp_ordered("<", a, b)
+    positive = builder.icmp_signed(">=", bits, word(0))
+    step = builder.select(builder.icmp_unsigned("==", upward, positive), word(1), ir.Constant(word, -1))
+    moved = builder.bitcast(builder.add(bits, step), a.type)
+    least = builder.bitcast(word(1), a.type)
+    from_zero = _llvm("llvm.copysign", 2)(builder, ty, least, b)
+    moved = builder.select(builder.fcmp_ordered("==", a, a.type(0.0)), from_zero, moved)
+    moved = builder.select(builder.fcmp_ordered("==", a, b), b, moved)
+    return builder.select(builder.fcmp_unordered("uno", a, b), builder.fadd(a, b), moved)
+
+
 def _isnan(builder, ty, a):
     return builder.fcmp_unordered("uno", a, a)
 
@@ -248,6 +279,9 @@ INTRINSICS = {
     "trunc": _unary(_llvm("llvm.trunc"), only=types.Float),
     "rint": _unary(_llvm("llvm.rint"), only=types.Float),
     "copysign": _binary(_llvm("llvm.copysign", 2), only=types.Float),
+    "nextafter": _binary(_nextafter, only=types.Float),
+    "shift_left": _binary(_shifted(left=True), only=types.Integer),
+    "shift_right": _binary(_shifted(left=False), only=types.Integer),
     "isnan": _unary(_isnan, types.boolean, types.Float),
     "half_to_float": _unary(_half_to_float, types.float32, types.Integer),
     "float_to_half": _unary(_float_to_half, types.uint16, types.Float),

@@ -44,6 +44,7 @@ MEANINGS: dict[str, Callable] = {
     "erf": erf,
     "rsqrt": rsqrt,
     "pow": np.power,
+    "hypot": np.hypot,
     "asin": np.arcsin,
     "acos": np.arccos,
     "atan": np.arctan,

@@ -21,39 +21,48 @@ def array_of(value: Any, dtype: Any = None) -> np.ndarray[Any, Any]:
         value = int(value)
     if isinstance(value, Handle):
         raise SymbolError("a symbol has no value outside its graph", op="asarray", operands=(value,))
+    target = None if dtype is None else dtypes.as_dtype(dtype)
     if type(value) is not np.ndarray:
         if hasattr(value, "__dlpack__") and not isinstance(value, np.ndarray):
             value = np.from_dlpack(value)
         else:
-            bare = dtype is None and not _typed(value)
-            value = _numeric(value)
-            if bare and value.dtype == np.float64:
-                dtype = dtypes.DEFAULT_FLOAT
-    if dtype is None and value.dtype not in dtypes.EVERY:
+            bare = _bare(value)
+            # Integers beyond int64 come through whole only where NumPy knows what they are to become.
+            value = _numeric(value, target if bare else None)
+            if bare and target is None and value.dtype == np.float64:
+                target = dtypes.DEFAULT_FLOAT
+    if value.dtype not in dtypes.EVERY and (target is None or value.dtype.kind not in "biuf"):
         raise DTypeError(
             f"the engine holds no {value.dtype.name}",
             op="asarray",
             operands=(value,),
             fix="give numbers or bools in an array of one shape, or cast with dtype=",
         )
-    target = value.dtype if dtype is None else dtypes.as_dtype(dtype)
-    return value if value.dtype == target else value.astype(target)
+    return value if target is None or value.dtype == target else value.astype(target)
 
 
-def _numeric(value: Any) -> np.ndarray[Any, Any]:
+def _numeric(value: Any, dtype: Any) -> np.ndarray[Any, Any]:
+    plain = _plain(value)
     try:
-        return np.asarray(_plain(value))
-    except ValueError as mistake:
+        return np.asarray(plain, dtype)
+    except OverflowError as mistake:
+        raise DTypeError(str(mistake), op="asarray", fix="give a wider dtype=") from None
+    except (TypeError, ValueError) as mistake:
+        if dtype is not None:
+            _numeric(value, None)  # ragged lists are told as such
+            raise DTypeError(f"cannot become {dtype.name}: {mistake}", op="asarray") from None
         raise ShapeError(
             f"the nested lists are ragged: {mistake}", op="asarray", fix="give rows of one length"
         ) from None
 
 
-def _typed(value: Any) -> bool:
-    """Whether the first leaf of nested lists has a dtype of its own; bare Python numbers take the default one."""
-    while isinstance(value, list | tuple) and value:
+def _bare(value: Any) -> bool:
+    """Whether nested lists hold Python numbers, which take the default dtype; what else there is has one of its own."""
+    while isinstance(value, list | tuple):
+        if not value:
+            return True
         value = value[0]
-    return isinstance(value, Handle | np.ndarray | np.generic)
+    return isinstance(value, bool | int | float) and not isinstance(value, np.generic)
 
 
 def _plain(value: Any) -> Any:

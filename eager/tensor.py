@@ -10,6 +10,7 @@ from engine import dispatch, dtypes
 from engine.errors import ArgumentError, DTypeError, GradientError
 from engine.handle import Handle, refuse_rebind
 from engine.ops.dtype import leaf as LEAF
+from engine.ops.dtype import mark as MARK
 from engine.record import Record
 from engine.sizes import Shape
 from engine.spec import DType
@@ -58,6 +59,11 @@ class Tensor(Handle):
         if leaf:
             self.requires_grad_()
 
+    def _fresh(self) -> Any:
+        if self._record is not None and self.is_leaf:
+            return dispatch.current().apply(MARK, (self,), {"tag": 0})
+        return Tensor(self._value, self._record)
+
     def _array(self) -> np.ndarray[Any, Any]:
         if self._value is None:
             raise GradientError(
@@ -102,6 +108,9 @@ class Tensor(Handle):
     def __float__(self) -> float:
         return float(self._one("float").item())
 
+    def __complex__(self) -> complex:
+        return complex(self._one("complex").item())
+
     def __index__(self) -> int:
         array = self._one("index")
         if array.ndim or array.dtype not in dtypes.INTEGERS:
@@ -119,10 +128,18 @@ class Tensor(Handle):
             return np.array(self._array(), dtype=dtype)
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
-    def __dlpack__(self, **options: Any) -> Any:
+    def __dlpack__(
+        self,
+        *,
+        stream: Any = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[int, int] | None = None,
+        copy: bool | None = None,
+    ) -> Any:
         array = self._array()
         # A broadcast is read-only to NumPy, which such an array may leave only under DLPack 1.0.
-        return (array if array.flags.writeable else array.copy()).__dlpack__(**options)
+        array = array if array.flags.writeable else array.copy()
+        return array.__dlpack__(stream=stream, max_version=max_version, dl_device=dl_device, copy=copy)
 
     def __dlpack_device__(self) -> tuple[int, int]:
         return self._array().__dlpack_device__()

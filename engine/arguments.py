@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from engine.errors import ArgumentError, AxisError
+from engine import dispatch
+from engine.errors import ArgumentError, AxisError, UnsupportedError
 from engine.sizes import Dim, Shape, Size
 
 
@@ -50,3 +51,28 @@ def normal_shape(shape: Any, op: str) -> Shape:
         else:
             raise ArgumentError(f"a size must be an int, not {n!r}", op=op)
     return tuple(sizes)
+
+
+DEVICE = "cpu"  # the only one
+
+
+def check_device(device: Any, op: str) -> None:
+    """Refuse any device but the CPU; None is the default, which is the CPU."""
+    if device is not None and device != DEVICE:
+        raise ArgumentError(f"there is no device {device!r}", op=op, fix='the one device is "cpu"')
+
+
+def values_of(x: Any, op: str, instead: str) -> np.ndarray[Any, Any]:
+    """The numbers of an array that the shape of a result depends on.
+
+    Raises UnsupportedError in static mode, where no numbers exist while the graph is built; ``instead``: the way out.
+    """
+    if dispatch.current().name == "static":
+        raise UnsupportedError(
+            "the shape of the result depends on the data, and in static mode the graph is built before any data exists",
+            op=op,
+            operands=(x,),
+            fix=instead,
+        )
+    found: np.ndarray[Any, Any] = x.numpy()
+    return found

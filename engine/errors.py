@@ -6,12 +6,16 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from engine import origin as _origin
 from engine.spec import Spec
 
 
-class TapegraphError(Exception):
+class TapegraphError(RuntimeError):
     """A mistake in a program, told with op, operands, the user's line and the likely fix.
+
+    A RuntimeError, because that is what programs written for PyTorch catch; most are also a ValueError or TypeError.
 
     ``op``: name of the op. ``operands``: (name or None, Spec) of each array operand. ``origin``: the user's frames.
     """
@@ -100,6 +104,10 @@ class IntegerDivisionError(TapegraphError, ZeroDivisionError):
     """An integer divided by zero."""
 
 
+class LinAlgError(TapegraphError, np.linalg.LinAlgError):
+    """A matrix that has no such factors, inverse or solution."""
+
+
 class NonFiniteError(TapegraphError, FloatingPointError):
     """A NaN or an infinity was born where the program asked to be told."""
 
@@ -139,6 +147,10 @@ _TRAPPED: dict[int, tuple[type[TapegraphError], str, str]] = {
     1: (IntegerDivisionError, "an integer is divided by zero", "guard the divisor, or divide as floats"),
     2: (IndexRangeError, "an index is out of range", "indices must lie in [-n, n) along their axis"),
     3: (ArgumentError, "an integer is raised to a negative power", "cast the base to a float dtype"),
+    # 4 is the compiler's: a matrix too large for its BLAS
+    5: (LinAlgError, "a matrix is singular", "add a small multiple of the identity, or use pinv or lstsq"),
+    6: (LinAlgError, "a matrix is not positive definite", "add a small multiple of the identity: x + eps * tg.eye(n)"),
+    7: (LinAlgError, "the iteration does not converge", "look for NaN and infinities in the matrix"),
 }
 
 

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from engine import dispatch
-from engine.errors import UnsupportedError
+from engine.arguments import DEVICE, check_device
+from engine.errors import ArgumentError, DTypeError, ShapeError, UnsupportedError
 from engine.record import NO_ATTRS
-from engine.sizes import Dim, Shape, Size, product
+from engine.sizes import Dim, Shape, Size, agree, product, show_shape
 from engine.spec import DType
 
 
@@ -42,9 +43,25 @@ class Handle:
         """The number of elements."""
         return product(self.shape)
 
+    @property
+    def device(self) -> str:
+        """Where the value is: always ``"cpu"``."""
+        return DEVICE
+
+    def to_device(self, device: Any, /, *, stream: Any = None) -> Any:
+        """This value on ``device``, of which there is one, ``"cpu"`` (Array API). Raises ArgumentError for another."""
+        check_device(device, "to_device")
+        if stream is not None:
+            raise ArgumentError("a CPU has no streams", op="to_device", operands=(self,), fix="leave stream out")
+        return self
+
     def _rebind(self, new: Any) -> None:
         """Make this handle stand for another value."""
         raise NotImplementedError
+
+    def _fresh(self) -> Any:
+        """The same value behind another handle, so that ``x[i] = v`` on one leaves the other alone."""
+        return dispatch.current().handle(self._record)  # type: ignore[attr-defined]
 
     def __len__(self) -> int:
         if not self.shape:
@@ -82,6 +99,8 @@ class Handle:
 
 
 _INDEXING: dict[str, Callable[..., Any]] = {}
+_SIGNS = {"add": "+", "sub": "-", "mul": "*", "truediv": "/", "floordiv": "//", "mod": "%", "pow": "**", "matmul": "@"}
+_SIGNS |= {"and": "&", "or": "|", "xor": "^", "lshift": "<<", "rshift": ">>"}
 
 
 def install_operators(operators: dict[str, tuple[Any, bool]], unary: dict[str, Any]) -> None:
@@ -90,6 +109,7 @@ def install_operators(operators: dict[str, tuple[Any, bool]], unary: dict[str, A
         setattr(Handle, f"__{name}__", _binary(op, name))
         if reflected:
             setattr(Handle, f"__r{name}__", _reflected(op, name))
+            setattr(Handle, f"__i{name}__", _in_place(op, name))
     for name, op in unary.items():
         setattr(Handle, f"__{name}__", _unary(op, name))
 
@@ -112,28 +132,62 @@ def _method(op: Any) -> Callable[..., Any]:
     return method
 
 
+def _applied(op: Any, *operands: Any) -> Any:
+    """An op, or a function over ops, of the operands of an operator."""
+    return op(*operands) if inspect.isfunction(op) else dispatch.current().apply(op, operands, NO_ATTRS)
+
+
 def _binary(op: Any, name: str) -> Callable[[Any, Any], Any]:
-    def operator(self: Any, other: Any) -> Any:
+    def function(self: Any, other: Any, /) -> Any:
+        return op(self, other)
+
+    def operator(self: Any, other: Any, /) -> Any:
         return dispatch.current().apply(op, (self, other), NO_ATTRS)
 
-    operator.__name__ = operator.__qualname__ = f"__{name}__"
-    return operator
+    return _named(function if inspect.isfunction(op) else operator, f"__{name}__")
 
 
 def _reflected(op: Any, name: str) -> Callable[[Any, Any], Any]:
-    def operator(self: Any, other: Any) -> Any:
-        return dispatch.current().apply(op, (other, self), NO_ATTRS)
+    def operator(self: Any, other: Any, /) -> Any:
+        return _applied(op, other, self)
 
-    operator.__name__ = operator.__qualname__ = f"__r{name}__"
-    return operator
+    return _named(operator, f"__r{name}__")
+
+
+def _in_place(op: Any, name: str) -> Callable[[Any, Any], Any]:
+    def operator(self: Any, other: Any, /) -> Any:
+        new = _applied(op, self, other)
+        sign = _SIGNS[name]
+        if new.dtype != self.dtype:
+            raise DTypeError(
+                f"{new.dtype.name} cannot take the place of {self.dtype.name}",
+                op=name,
+                operands=(self, other),
+                fix=f"write x = x {sign} y, or cast the right side with astype",
+            )
+        if new.ndim != self.ndim or not all(agree(n, m) for n, m in zip(new.shape, self.shape, strict=True)):
+            raise ShapeError(
+                f"the result of shape {show_shape(new.shape)} cannot take the place of {show_shape(self.shape)}",
+                op=name,
+                operands=(self, other),
+                fix=f"write x = x {sign} y",
+            )
+        self._rebind(new)
+        return self
+
+    return _named(operator, f"__i{name}__")
 
 
 def _unary(op: Any, name: str) -> Callable[[Any], Any]:
-    def operator(self: Any) -> Any:
-        return dispatch.current().apply(op, (self,), NO_ATTRS)
+    def operator(self: Any, /) -> Any:
+        return _applied(op, self)
 
-    operator.__name__ = operator.__qualname__ = f"__{name}__"
-    return operator
+    return _named(operator, f"__{name}__")
+
+
+def _named(function: Callable[..., Any], name: str) -> Callable[..., Any]:
+    function.__name__ = function.__qualname__ = name
+    return function
 
 
 def refuse_rebind(handle: Any, op: str) -> None:

@@ -160,7 +160,20 @@ _OPERATORS = {
     ast.LtE: "less_equal",
     ast.Gt: "greater",
     ast.GtE: "greater_equal",
+    ast.LShift: "bitwise_left_shift",
+    ast.RShift: "bitwise_right_shift",
 }
+# Of bools these are logic, of integers this.
+_BITS = {
+    ast.Invert: "bitwise_invert",
+    ast.BitAnd: "bitwise_and",
+    ast.BitOr: "bitwise_or",
+    ast.BitXor: "bitwise_xor",
+}
+
+
+def _spells(sign: ast.AST, op: str | None) -> bool:
+    return op is not None and op in (_OPERATORS.get(type(sign)), _BITS.get(type(sign)))
 
 
 def operands(place: Place, op: str | None, count: int) -> list[str] | None:
@@ -171,11 +184,11 @@ def operands(place: Place, op: str | None, count: int) -> list[str] | None:
         return None
     parts: list[ast.expr]
     match tree:
-        case ast.BinOp(left=left, op=sign, right=right) if _OPERATORS.get(type(sign)) == op:
+        case ast.BinOp(left=left, op=sign, right=right) if _spells(sign, op):
             parts = [left, right]
-        case ast.Compare(left=left, ops=[sign], comparators=[right]) if _OPERATORS.get(type(sign)) == op:
+        case ast.Compare(left=left, ops=[sign], comparators=[right]) if _spells(sign, op):
             parts = [left, right]
-        case ast.UnaryOp(op=sign, operand=operand) if _OPERATORS.get(type(sign)) == op:
+        case ast.UnaryOp(op=sign, operand=operand) if _spells(sign, op):
             parts = [operand]
         case ast.Subscript(value=value, slice=index) if op in ("getitem", "setitem"):
             parts = [value, index][:count]

@@ -80,6 +80,9 @@ class State(Handle):
     def _rebind(self, new: Any) -> None:
         self.assign(new)
 
+    def _fresh(self) -> Any:
+        return self.value
+
     def numpy(self) -> np.ndarray[Any, Any]:
         """The value as a NumPy array; later steps do not change it."""
         array = self._value.view()

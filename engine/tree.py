@@ -6,6 +6,23 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 
+# Kinds of objects that hold one leaf: how to look inside, and how to make the same with another leaf inside.
+_HOLDERS: dict[type, tuple[Callable[[Any], Any], Callable[[Any, Any], Any]]] = {}
+NESTED: set[type] = {list, tuple, dict}  # what ``leaves`` goes into
+
+
+def register(kind: type, inside: Callable[[Any], Any], put: Callable[[Any, Any], Any]) -> None:
+    """Let trees go into objects of exactly this class: ``inside(holder)`` is its leaf, ``put(holder, leaf)`` another."""
+    _HOLDERS[kind] = (inside, put)
+    NESTED.add(kind)
+
+
+def held(value: Any) -> Any:
+    """The leaf inside an object of a registered class; anything else stands for itself."""
+    holder = _HOLDERS.get(type(value))
+    return value if holder is None else holder[0](value)
+
+
 def leaves(tree: Any) -> list[Any]:
     """The leaves of a nested structure in order; dicts by insertion order. None has no leaves."""
     found: list[Any] = []
@@ -21,7 +38,7 @@ def _collect(tree: Any, found: list[Any]) -> None:
         for part in tree.values():
             _collect(part, found)
     elif tree is not None:
-        found.append(tree)
+        found.append(held(tree))
 
 
 def map_tree(function: Callable[[Any], Any], tree: Any) -> Any:
@@ -32,6 +49,9 @@ def map_tree(function: Callable[[Any], Any], tree: Any) -> Any:
         return type(tree)(map_tree(function, part) for part in tree)
     if isinstance(tree, dict):
         return {key: map_tree(function, part) for key, part in tree.items()}
+    holder = _HOLDERS.get(type(tree))
+    if holder is not None:
+        return holder[1](tree, function(holder[0](tree)))
     return None if tree is None else function(tree)
 
 

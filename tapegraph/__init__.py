@@ -40,12 +40,16 @@ from engine.ops.random import Generator, default_generator, manual_seed  # noqa:
 from engine.sizes import Dim  # noqa: E402
 from engine.spec import Spec  # noqa: E402
 from engine.state import Parameter, State  # noqa: E402
+from tapegraph.array_api import VERSION as __array_api_version__  # noqa: E402
+from tapegraph.array_api import namespace_info as __array_namespace_info__  # noqa: E402
 from tapegraph.mode import current_mode, eager, enable_grad, mode, no_grad  # noqa: E402
 
+if _taken := sorted(_public_functions().keys() & globals().keys()):
+    raise ImportError(f"ops named {', '.join(_taken)} would hide what the package has under these names")
 globals().update(_public_functions())
 
 if TYPE_CHECKING:
-    from tapegraph import data, nn, optim, testing
+    from tapegraph import data, extend, linalg, nn, optim, testing
     from tapegraph.compare import compare
     from tapegraph.define import static
     from tapegraph.function import compile, function
@@ -56,9 +60,11 @@ __version__ = "0.1.0"
 # Loaded on first use, so that importing the package stays quick.
 _LAZY = {
     "nn": "tapegraph.nn",
+    "linalg": "tapegraph.linalg",
     "optim": "tapegraph.optim",
     "data": "tapegraph.data",
     "testing": "tapegraph.testing",
+    "extend": "tapegraph.extend",
     "function": "tapegraph.function:function",
     "compile": "tapegraph.function:compile",
     "static": "tapegraph.define:static",
@@ -69,6 +75,7 @@ _LAZY = {
     "detect_nonfinite": "tapegraph.nonfinite:detect_nonfinite",
 }
 
+bool = bool_  # the standard's name of the dtype
 newaxis = None
 e, pi, inf, nan = 2.718281828459045, 3.141592653589793, float("inf"), float("nan")
 
@@ -112,6 +119,9 @@ __all__ = [
     "Spec",
     "State",
     "Tensor",
+    "__array_api_version__",
+    "__array_namespace_info__",
+    "bool",
     "bool_",
     "current_mode",
     "default_generator",

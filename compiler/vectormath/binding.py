@@ -78,7 +78,7 @@ UNARY = (
     special.erf,
     special.rsqrt,
 )
-BINARY = (power.pow, inverse.atan2)
+BINARY = (power.pow, special.hypot, inverse.atan2)
 
 # The words of kernel text and what numba resolves them to.
 NATIVE = {f.__name__: unary(f) for f in UNARY} | {f.__name__: binary(f) for f in BINARY}

@@ -1,4 +1,6 @@
-"""The error function and the reciprocal square root."""
+"""The error function, the reciprocal square root and the hypotenuse."""
+
+import math
 
 from compiler.vectormath.exponential import exp
 from compiler.vectormath.lane import Lane, fma, long_polynomial
@@ -79,3 +81,18 @@ def erf(x: Lane) -> Lane:
 def rsqrt(x: Lane) -> Lane:
     """1 / sqrt(x)."""
     return 1.0 / x.root()
+
+
+def hypot(x: Lane, y: Lane) -> Lane:
+    """sqrt(x*x + y*y), infinite where either is; scaled by a power of two, so that no square overflows or vanishes."""
+    up, across = x.magnitude(), y.magnitude()
+    endless = up.equals(math.inf) | across.equals(math.inf)
+    steep = up > across
+    high, low = steep.where(up, across), steep.where(across, up)
+    limit = high.format.bias - 1
+    power = (high.integer(high.format.bias) - high.bits().shift_in_zeros(high.format.digits)).at_least(-limit)
+    power = power.at_most(limit)
+    scale = power.power_of_two()
+    high, low = high * scale, low * scale
+    root = fma(high, high, low * low).root() * (power.integer(0) - power).power_of_two()
+    return endless.where(math.inf, root)

@@ -10,7 +10,7 @@ from typing import Any
 from engine import handle
 from engine.makers import COMPOSITES, PUBLIC
 from engine.op import OPS
-from engine.ops import arithmetic, compare, index, linalg, shape
+from engine.ops import arithmetic, bitwise, compare, index, linalg, shape
 
 # Every module of this folder is part of the library: a new op is one file, or a few lines in one.
 for _module in sorted(iter_modules(__path__), key=lambda found: found.name):
@@ -38,11 +38,14 @@ _OPERATORS: dict[str, tuple[Any, bool]] = {
     "le": (compare.less_equal, False),
     "gt": (compare.greater, False),
     "ge": (compare.greater_equal, False),
-    "and": (compare._and, True),
-    "or": (compare._or, True),
-    "xor": (compare._xor, True),
+    "and": (bitwise.both, True),
+    "or": (bitwise.either, True),
+    "xor": (bitwise.one, True),
+    "lshift": (bitwise.bitwise_left_shift, True),
+    "rshift": (bitwise.bitwise_right_shift, True),
+    "matmul": (linalg.matmul, True),
 }
-_UNARY = {"neg": arithmetic.negative, "invert": compare._not}
+_UNARY = {"neg": arithmetic.negative, "pos": arithmetic.positive, "invert": bitwise.inverted}
 _METHODS = [
     "sum",
     "mean",
@@ -89,24 +92,33 @@ _METHODS = [
     "split",
     "unstack",
     "pow",
+    "sort",
+    "argsort",
+    "topk",
+    "kthvalue",
+    "median",
+    "quantile",
+    "cummax",
+    "cummin",
+    "diagonal",
+    "trace",
+    "masked_fill",
+    "scatter",
+    "scatter_add",
+    "index_add",
+    "index_copy",
+    "index_select",
+    "take_along_axis",
+    "dot",
+    "outer",
 ]
-
-
-def _matmul(self: Any, other: Any) -> Any:
-    return linalg.matmul(self, other)
-
-
-def _rmatmul(self: Any, other: Any) -> Any:
-    return linalg.matmul(other, self)
 
 
 def _install() -> None:
     functions = public_functions()
     handle.install_operators(_OPERATORS, _UNARY)
     handle.install_methods(
-        {name: functions[name] for name in _METHODS}
-        | {"__matmul__": _matmul, "__rmatmul__": _rmatmul, "__abs__": arithmetic.abs.public}
-        | {"__pos__": lambda self: self},
+        {name: functions[name] for name in _METHODS} | {"__abs__": arithmetic.abs.public},
         {"get": index.getitem, "set": index.setitem},
     )
     handle.Handle.T = property(_transposed)  # type: ignore[attr-defined]

@@ -21,27 +21,43 @@ NUMERIC = dtypes.NUMERIC
 FLOATS = dtypes.FLOATS
 
 
-def _integers_nonzero(divisor: Any) -> None:
-    if np.asarray(divisor).dtype.kind in "iu" and not np.all(divisor):
+def _integers_nonzero(x1: Any, x2: Any) -> None:
+    if np.asarray(x2).dtype.kind in "iu" and not np.all(x2) and np.broadcast(x1, x2).size:
         raise Trap(1)
 
 
 def _floor_divide(x1: Any, x2: Any) -> Any:
-    _integers_nonzero(x2)
-    return np.floor_divide(x1, x2)
+    _integers_nonzero(x1, x2)
+    found = np.floor_divide(x1, x2)
+    if found.dtype.kind == "f":
+        endless = np.isinf(x1) | np.isinf(x2)
+        if endless.any():  # NumPy takes the remainder first there, and gives NaN, or -1 for 1 // -inf
+            found = np.where(endless, np.divide(x1, x2), found)
+    return found
 
 
 def _remainder(x1: Any, x2: Any) -> Any:
-    _integers_nonzero(x2)
+    _integers_nonzero(x1, x2)
     return np.remainder(x1, x2)
 
 
 def _pow(x1: Any, x2: Any) -> Any:
-    if np.asarray(x2).dtype.kind == "i" and np.any(np.asarray(x2) < 0):
+    if np.asarray(x2).dtype.kind == "i" and np.any(np.asarray(x2) < 0) and np.broadcast(x1, x2).size:
         raise Trap(3)
     return np.power(x1, x2)
 
 
+positive = elementwise(
+    np.positive,
+    1,
+    lower="{0}",
+    accepts=NUMERIC,
+    keeps="",
+    onnx="Identity",
+    order=3,
+    vjp=(lambda g, y, x: g,),
+    doc="The number as it is (Array API).",
+)
 add = elementwise(
     np.add,
     2,
@@ -104,12 +120,16 @@ floor_divide = elementwise(
     _floor_divide,
     2,
     name="floor_divide",
-    lower=Scalar("floor_divide({0}, {1})", traps="{1} == 0"),
+    lower=Scalar(
+        "where((fabs({0}) == {inf}) | (fabs({1}) == {inf}), {0} / {1}, floor_divide({0}, {1}))",
+        integer="floor_divide({0}, {1})",
+        traps="{1} == 0",
+    ),
     accepts=NUMERIC,
     keeps="",
     order=25,
     domain=((-9, 9), (0.6, 3)),
-    doc="The floor of x1 / x2; an integer divided by zero raises (Array API).",
+    doc="The floor of x1 / x2, also where one is infinite; an integer divided by zero raises (Array API).",
 )
 remainder = elementwise(
     _remainder,
@@ -224,8 +244,9 @@ abs = elementwise(
     doc="Magnitude (Array API).",
 )
 sign: Op = elementwise(
-    np.sign,
+    lambda x: np.sign(x) + np.asarray(0, x.dtype),  # NumPy may keep the sign of -0.0, the standard does not
     1,
+    name="sign",
     lower="where({0} > {zero}, {one}, where({0} < {zero}, -{one}, where({0} == {0}, {zero}, {0})))",
     accepts=NUMERIC,
     keeps="",
@@ -257,36 +278,6 @@ reciprocal = elementwise(
     vjp=(lambda g, y, x: -g * (y * y),),
     doc="1 / x (Array API).",
 )
-
-
-def _rounding(kernel: Any, template: str, name: str, onnx: str | None, doc: str) -> Op:
-    op = elementwise(
-        kernel,
-        1,
-        name=name,
-        lower=template,
-        accepts=FLOATS,
-        keeps="",
-        onnx=onnx,
-        order=14,
-        domain=((0.1, 0.4),),
-        vjp=(lambda g, y, x: None,),
-        doc=doc,
-    )
-
-    @publish(op)
-    def rounded(x: Any, /) -> Any:
-        x = as_handle(x)
-        return x if x.dtype.kind in "iu" else _op.apply(op, x)
-
-    return op
-
-
-_floor = _rounding(np.floor, "floor({0})", "floor", "Floor", "The largest whole number not above x (Array API).")
-_ceil = _rounding(np.ceil, "ceil({0})", "ceil", "Ceil", "The smallest whole number not below x (Array API).")
-_round = _rounding(np.rint, "rint({0})", "round", "Round", "The nearest whole number, halves to even (Array API).")
-_trunc = _rounding(np.trunc, "trunc({0})", "trunc", None, "The whole number nearest to x towards 0 (Array API).")
-floor, ceil, round, trunc = _floor.public, _ceil.public, _round.public, _trunc.public
 
 
 @public

@@ -73,10 +73,13 @@ def _logic(kernel: Any, arity: int, template: str, onnx: str, doc: str) -> Op:
         doc=f"Whether {doc}, element by element, as bool; numbers count as true where nonzero (Array API).",
     )
 
-    @publish(op)
-    def logical(*args: Any) -> Any:
-        return apply(op, *(_truth(a) for a in args))
+    def unary(x: Any, /) -> Any:
+        return apply(op, _truth(x))
 
+    def binary(x1: Any, x2: Any, /) -> Any:
+        return apply(op, _truth(x1), _truth(x2))
+
+    logical = publish(op)(unary if arity == 1 else binary)
     logical.__name__ = logical.__qualname__ = op.name
     return op
 

@@ -1,4 +1,4 @@
-"""Arrays made from nothing: constants, ranges, identity matrices, triangles."""
+"""Arrays made from nothing or from outside data: constants, identity matrices, triangles."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from typing import Any
 import numpy as np
 
 from engine import dispatch, dtypes
-from engine.arguments import normal_shape
-from engine.errors import ArgumentError, ShapeError
+from engine.arguments import check_device, normal_shape
+from engine.errors import ArgumentError, DTypeError, ShapeError
 from engine.handle import Handle
 from engine.lowering import Scalar
-from engine.makers import PUBLIC, composite, public, publish
+from engine.makers import composite, public, publish
 from engine.op import Op, Sample, Trait, apply, as_handle, holds_handle
-from engine.ops.arithmetic import add, multiply
 from engine.ops.compare import equal, greater_equal, less_equal, where
 from engine.ops.dtype import astype
 from engine.ops.shape import broadcast_to, expand_dims
@@ -81,21 +80,42 @@ size_of = Op(
 
 
 @publish(_full)
-def full(shape: Any, fill_value: Any, *, dtype: Any = None) -> Any:
+def full(shape: Any, fill_value: Any, *, dtype: Any = None, device: Any = None) -> Any:
     """An array of ``shape`` holding ``fill_value``, a number or a 0-d array (Array API).
 
-    ``dtype`` defaults to that of the value: bool, int64 or float32 for Python numbers.
+    ``dtype`` defaults to that of the value: bool, int64 or float32 for Python numbers. Raises DTypeError for a number
+    that does not fit into it.
     """
+    check_device(device, "full")
     shape = normal_shape(shape, "full")
     _check_sizes(shape, "full")
     if isinstance(fill_value, Handle | Dim | np.ndarray):
         value = as_handle(fill_value)
         if value.ndim:
             raise ShapeError("the fill value must be 0-d", op="full", operands=(value,))
-        return broadcast_to(value if dtype is None else astype(value, dtype), shape)
-    target = dtypes.default_dtype(fill_value) if dtype is None else dtypes.as_dtype(dtype)
-    value = {"b": bool, "f": float}.get(target.kind, int)(fill_value)
-    return apply(_full, shape=shape, value=value, dtype=target)
+        return broadcast_to(value if dtype is None else astype(value, dtype, copy=False), shape)
+    target = _default(fill_value, "full") if dtype is None else dtypes.as_dtype(dtype)
+    return apply(_full, shape=shape, value=_fitting(fill_value, target, "full"), dtype=target)
+
+
+def _default(value: Any, op: str) -> DType:
+    if isinstance(value, np.generic):
+        return dtypes.as_dtype(value.dtype)
+    if not isinstance(value, bool | int | float):
+        raise DTypeError(f"takes a bool or a real number, not {value!r}", op=op)
+    return dtypes.default_dtype(value)
+
+
+def _fitting(value: Any, dtype: DType, op: str) -> Any:
+    """A number as a Python number of the kind of a dtype."""
+    if dtype.kind == "f":
+        return float(value)
+    if dtype.kind == "b":
+        return bool(value)
+    limits = np.iinfo(dtype)
+    if value != value or not limits.min <= value <= limits.max:
+        raise DTypeError(f"the number {value} does not fit into {dtype.name}", op=op, fix="give a wider dtype=")
+    return int(value)
 
 
 def _check_sizes(shape: Shape, op: str) -> None:
@@ -104,116 +124,102 @@ def _check_sizes(shape: Shape, op: str) -> None:
 
 
 @public
-def zeros(shape: Any, *, dtype: Any = None) -> Any:
+def zeros(shape: Any, *, dtype: Any = None, device: Any = None) -> Any:
     """An array of zeros; ``dtype`` defaults to float32 (Array API)."""
-    return full(shape, 0.0, dtype=dtypes.DEFAULT_FLOAT if dtype is None else dtype)
+    return full(shape, 0.0, dtype=dtypes.DEFAULT_FLOAT if dtype is None else dtype, device=device)
 
 
 @public
-def ones(shape: Any, *, dtype: Any = None) -> Any:
+def ones(shape: Any, *, dtype: Any = None, device: Any = None) -> Any:
     """An array of ones; ``dtype`` defaults to float32 (Array API)."""
-    return full(shape, 1.0, dtype=dtypes.DEFAULT_FLOAT if dtype is None else dtype)
+    return full(shape, 1.0, dtype=dtypes.DEFAULT_FLOAT if dtype is None else dtype, device=device)
 
 
 @public
-def full_like(x: Any, /, fill_value: Any, *, dtype: Any = None) -> Any:
+def empty(shape: Any, *, dtype: Any = None, device: Any = None) -> Any:
+    """An array whose elements nobody should rely on: zeros, for values do not change later (Array API)."""
+    return zeros(shape, dtype=dtype, device=device)
+
+
+@public
+def full_like(x: Any, /, fill_value: Any, *, dtype: Any = None, device: Any = None) -> Any:
     """An array with the shape of ``x``, and its dtype unless given, holding ``fill_value`` (Array API)."""
     x = as_handle(x)
-    return full(x.shape, fill_value, dtype=x.dtype if dtype is None else dtype)
+    return full(x.shape, fill_value, dtype=x.dtype if dtype is None else dtype, device=device)
 
 
 @public
-def zeros_like(x: Any, /, *, dtype: Any = None) -> Any:
+def zeros_like(x: Any, /, *, dtype: Any = None, device: Any = None) -> Any:
     """Zeros with the shape of ``x``, and its dtype unless given (Array API)."""
-    return full_like(x, 0, dtype=dtype)
+    return full_like(x, 0, dtype=dtype, device=device)
 
 
 @public
-def ones_like(x: Any, /, *, dtype: Any = None) -> Any:
+def ones_like(x: Any, /, *, dtype: Any = None, device: Any = None) -> Any:
     """Ones with the shape of ``x``, and its dtype unless given (Array API)."""
-    return full_like(x, 1, dtype=dtype)
-
-
-empty, empty_like = zeros, zeros_like  # immutable values have no use for uninitialised memory
-PUBLIC |= {"empty": empty, "empty_like": empty_like}
+    return full_like(x, 1, dtype=dtype, device=device)
 
 
 @public
-def asarray(obj: Any, /, *, dtype: Any = None, copy: bool | None = None) -> Any:
-    """An array of Python numbers, nested lists, a NumPy array or anything with ``__dlpack__`` (Array API).
+def empty_like(x: Any, /, *, dtype: Any = None, device: Any = None) -> Any:
+    """``empty`` with the shape of ``x``, and its dtype unless given (Array API)."""
+    return zeros_like(x, dtype=dtype, device=device)
 
-    Python floats become float32, integers int64. A NumPy array is copied unless ``copy`` is False.
+
+@public
+def asarray(obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | None = None) -> Any:
+    """An array of Python numbers, nested lists, a NumPy array, a buffer or anything with ``__dlpack__`` (Array API).
+
+    Python floats become float32, integers int64. A NumPy array is copied unless ``copy`` is False, because values must
+    not change. Raises ArgumentError where ``copy`` is False and a cast needs a copy.
     """
+    check_device(device, "asarray")
+    target = None if dtype is None else dtypes.as_dtype(dtype)
+    typed = getattr(obj, "dtype", None)
+    if copy is False and target is not None and isinstance(typed, np.dtype) and typed != target:
+        raise ArgumentError(
+            f"{typed.name} cannot become {target.name} without a copy", op="asarray", fix="leave copy=False out"
+        )
     if holds_handle(obj):
         made = as_handle(obj)
-        return made if dtype is None else astype(made, dtype)
-    if copy is not False and isinstance(obj, np.ndarray):
+        if target is not None and made.dtype != target:
+            return astype(made, target)
+        return made._fresh() if copy and made is obj else made
+    if isinstance(obj, np.ndarray):
+        obj = obj if copy is False else np.array(obj, order="C")
+    elif copy and hasattr(obj, "__dlpack__"):
+        obj = np.array(np.from_dlpack(obj), order="C")
+    elif copy and _is_buffer(obj):
         obj = np.array(obj, order="C")
-    return dispatch.current().asarray(obj, None if dtype is None else dtypes.as_dtype(dtype))
+    return dispatch.current().asarray(obj, target)
+
+
+def _is_buffer(obj: Any) -> bool:
+    try:
+        memoryview(obj)
+    except TypeError:
+        return False
+    return True
 
 
 @public
-def from_dlpack(x: Any, /) -> Any:
-    """An array that shares the memory of ``x``, anything with ``__dlpack__`` on the CPU (Array API)."""
-    return dispatch.current().asarray(np.from_dlpack(x), None)
+def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> Any:
+    """An array of the memory of ``x``, anything with ``__dlpack__``, shared unless ``copy`` is True (Array API).
 
-
-@public
-def arange(start: Any, /, stop: Any = None, step: Any = 1, *, dtype: Any = None) -> Any:
-    """Evenly spaced numbers from ``start`` (0 if only one bound is given) up to but not including ``stop`` (Array API).
-
-    ``dtype`` defaults to int64 for integers, float32 where a bound or the step is a float.
+    Raises BufferError where the memory cannot be shared and ``copy`` is False, or cannot be brought to the CPU.
     """
-    if stop is None:
-        start, stop = 0, start
-    if not isinstance(stop, Dim) and not isinstance(start, Dim) and step == 0:
-        raise ArgumentError("the step must not be 0", op="arange")
-    if dtype is None:
-        floating = any(isinstance(v, float | np.floating) for v in (start, stop, step))
-        dtype = dtypes.DEFAULT_FLOAT if floating else dtypes.DEFAULT_INT
-    target = dtypes.as_dtype(dtype)
-    size: Size
-    if isinstance(stop, Dim) or isinstance(start, Dim):
-        size = -((start - stop) // step)
-    else:
-        size = max(0, int(np.ceil((stop - start) / step)))
-    work = target if target in dtypes.NUMERIC else dtypes.DEFAULT_FLOAT
-    if target.kind == "u":
-        work = dtypes.int64
-    if work.kind == "f":
-        work = dtypes.float64  # so that rounding happens once, at the end
-    line = apply(iota, shape=(size,), axis=0, dtype=work)
-    if not (isinstance(step, int) and step == 1):
-        line = multiply(line, step)
-    if isinstance(start, Dim) or start != 0:
-        line = add(line, start)
-    return astype(line, target)
+    check_device(device, "from_dlpack")
+    return dispatch.current().asarray(np.from_dlpack(x, device=device, copy=copy), None)
 
 
 @public
-def linspace(start: Any, stop: Any, /, num: int, *, dtype: Any = None, endpoint: bool = True) -> Any:
-    """``num`` evenly spaced numbers from ``start`` to ``stop``, the end included unless told otherwise (Array API)."""
-    target = dtypes.DEFAULT_FLOAT if dtype is None else dtypes.as_dtype(dtype)
-    if num < 0:
-        raise ArgumentError(f"num must not be negative, got {num}", op="linspace")
-    gaps = num - 1 if endpoint else num
-    line = apply(iota, shape=(num,), axis=0, dtype=dtypes.float64)
-    if gaps > 0:
-        line = line * ((float(stop) - float(start)) / gaps) + float(start)
-        if endpoint:
-            last = equal(apply(iota, shape=(num,), axis=0, dtype=dtypes.int64), num - 1)
-            line = where(last, float(stop), line)
-    else:
-        line = line + float(start)
-    return astype(line, target)
-
-
-@public
-def eye(n_rows: Any, n_cols: Any = None, /, *, k: int = 0, dtype: Any = None) -> Any:
+def eye(n_rows: Any, n_cols: Any = None, /, *, k: int = 0, dtype: Any = None, device: Any = None) -> Any:
     """A matrix with ones on diagonal ``k`` and zeros elsewhere; float32 unless told otherwise (Array API)."""
-    shape = (n_rows, n_rows if n_cols is None else n_cols)
+    check_device(device, "eye")
+    shape = normal_shape((n_rows, n_rows if n_cols is None else n_cols), "eye")
+    _check_sizes(shape, "eye")
     target = dtypes.DEFAULT_FLOAT if dtype is None else dtypes.as_dtype(dtype)
-    return astype(equal(*_row_and_column(shape, k)), target)
+    return astype(equal(*_row_and_column(shape, k)), target, copy=False)
 
 
 def _row_and_column(shape: Shape, k: int) -> tuple[Any, Any]:

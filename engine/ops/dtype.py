@@ -8,6 +8,7 @@ import numpy as np
 
 from engine import dtypes
 from engine import op as _op
+from engine.arguments import check_device
 from engine.lowering import Scalar
 from engine.makers import publish
 from engine.op import Op, Sample, Trait, as_handle
@@ -42,11 +43,17 @@ _op.CAST = _astype
 
 
 @publish(_astype)
-def astype(x: Any, dtype: Any, /, *, copy: bool = True) -> Any:
-    """The numbers of ``x`` in ``dtype``; values are immutable, so ``copy`` makes no difference (Array API)."""
+def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
+    """The numbers of ``x`` in ``dtype`` (Array API). Casting NaN or infinities to integers gives any number.
+
+    ``copy`` False: ``x`` itself where it has that dtype already, else always another handle.
+    """
+    check_device(device, "astype")
     x = as_handle(x)
     target = dtypes.as_dtype(dtype)
-    return x if x.dtype == target else _op.apply(_astype, x, dtype=target)
+    if x.dtype == target:
+        return x._fresh() if copy else x
+    return _op.apply(_astype, x, dtype=target)
 
 
 identity = Op(

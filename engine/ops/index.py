@@ -1,4 +1,4 @@
-"""Reading and replacing parts of an array by integers, slices and integer arrays."""
+"""Reading and replacing parts of an array by integers, slices, integer arrays and masks."""
 
 from __future__ import annotations
 
@@ -8,147 +8,44 @@ import numpy as np
 
 from engine import dtypes
 from engine.arguments import normal_axis
-from engine.errors import ArgumentError, DTypeError, IndexRangeError, ShapeError, UnsupportedError
+from engine.errors import ArgumentError, DTypeError, IndexRangeError, ShapeError
 from engine.handle import Handle
 from engine.makers import composite
 from engine.op import Sample, apply, as_handle
+from engine.ops.compare import where
 from engine.ops.create import iota
 from engine.ops.dtype import astype
 from engine.ops.gather import gather, index_set
 from engine.ops.shape import broadcast_to, permute_dims, reshape
 from engine.ops.slices import slice_, slice_set
-from engine.sizes import Dim, Size, larger, same
+from engine.ops.subscript import Selection, axes_of, check_mask, entries_of, is_mask
+from engine.sizes import same, show_shape
 from engine.spec import DType, broadcast
 
 # ---------------------------------------------------------------------------------------- x[...] and x[...] = v
 
 
-class _Selection:
-    """An index taken apart: a regular part of each axis, the axes that integers drop, and the integer arrays."""
-
-    def __init__(self, x: Any, index: Any) -> None:
-        entries = list(index) if isinstance(index, tuple) else [index]
-        entries = [as_handle(e) if isinstance(e, list | np.ndarray) else e for e in entries]
-        for e in entries:
-            if isinstance(e, Handle) and e.dtype == dtypes.bool_:
-                raise UnsupportedError(
-                    "a boolean mask gives a result whose size depends on the data",
-                    op="getitem",
-                    operands=(x, e),
-                    fix="use where(mask, x, other), or multiply by the mask",
-                )
-        used = sum(1 for e in entries if e is not None and e is not Ellipsis)
-        if used > x.ndim:
-            raise IndexRangeError(f"{used} indices for {x.ndim} axes", op="getitem", operands=(x,))
-        if sum(e is Ellipsis for e in entries) > 1:
-            raise ArgumentError("an index may have one ellipsis", op="getitem", operands=(x,))
-        if Ellipsis not in [e for e in entries if e is Ellipsis]:
-            entries.append(Ellipsis)
-        at = next(i for i, e in enumerate(entries) if e is Ellipsis)
-        entries[at : at + 1] = [slice(None)] * (x.ndim - used)
-        self.starts: list[Size] = []
-        self.sizes: list[Size] = []
-        self.steps: list[int] = []
-        self.shape: list[Size] = []  # after the regular part: integers dropped, None inserted
-        self.arrays: list[tuple[int, Any]] = []  # (axis of ``shape``, integer array)
-        axis = 0
-        start: Size
-        size: Size
-        for e in entries:
-            if e is None:
-                self.shape.append(1)
-                continue
-            n = x.shape[axis]
-            if isinstance(e, Handle):
-                if e.dtype not in dtypes.INTEGERS:
-                    raise DTypeError(f"an index must be of integers, not {e.dtype.name}", op="getitem", operands=(x, e))
-                self.arrays.append((len(self.shape), e))
-                start, size, step = 0, n, 1
-                self.shape.append(n)
-            elif isinstance(e, slice):
-                start, size, step = _range(e, n, x)
-                self.shape.append(size)
-            elif isinstance(e, int | np.integer | Dim) and not isinstance(e, bool):
-                start, size, step = _place(e, n, x), 1, 1
-            else:
-                raise ArgumentError(f"cannot index with {e!r}", op="getitem", operands=(x,))
-            self.starts.append(start)
-            self.sizes.append(size)
-            self.steps.append(step)
-            axis += 1
-        self.whole = all(
-            s == 1 and same(a, 0) and same(n, m)
-            for s, a, n, m in zip(self.steps, self.starts, self.sizes, x.shape, strict=True)
-        )
-
-
-def _place(i: Any, n: Size, x: Any) -> Size:
-    if isinstance(i, Dim):
-        return i
-    place = int(i)
-    if isinstance(n, Dim):
-        return place if place >= 0 else n + place  # checked when the call brings the size
-    if not -n <= place < n:
-        raise IndexRangeError(
-            f"an index is out of range: {place}, where the axis has size {n}",
-            op="getitem",
-            operands=(x,),
-            fix=f"indices must lie in [{-n}, {n})",
-        )
-    return place % n
-
-
-def _range(s: slice, n: Size, x: Any) -> tuple[Size, Size, int]:
-    """Start, number and step of the elements a slice takes, by Python's rule."""
-    step = 1 if s.step is None else int(s.step)
-    if step == 0:
-        raise ArgumentError("a slice cannot have step 0", op="getitem", operands=(x,))
-    if s.start is None and (s.stop is None or same(s.stop, n)) and abs(step) == 1 and (step == 1 or s.stop is None):
-        return (0, n, 1) if step == 1 else (n - 1, n, -1)
-    if isinstance(n, Dim) and step > 0:
-        start = 0 if s.start is None else s.start if _forward(s.start) else larger(n + s.start, 0)
-        stop = n if s.stop is None else s.stop if isinstance(s.stop, Dim) else _limit(int(s.stop), n)
-        return start, larger(stop - start + (step - 1), 0) // step, step
-    n = int(n)
-    start, stop, step = slice(s.start, s.stop, step).indices(n)
-    return start, len(range(start, stop, step)), step
-
-
-def _forward(bound: Any) -> bool:
-    return isinstance(bound, Dim) or int(bound) >= 0
-
-
-def _limit(stop: int, n: Size) -> Size:
-    """Where a slice ends: ``stop`` places from the start, but not beyond the axis, or that many from the end."""
-    return n + stop if stop < 0 else n - larger(n - stop, 0)
-
-
-def _joined(chosen: _Selection) -> tuple[list[Any], bool, list[int]]:
-    """The integer arrays broadcast to one shape, whether their axes are adjacent, and those axes."""
-    shape = broadcast(*(a.shape for _, a in chosen.arrays))
-    axes = [axis for axis, _ in chosen.arrays]
-    adjacent = axes == list(range(axes[0], axes[0] + len(axes)))
-    return [broadcast_to(a, shape) for _, a in chosen.arrays], adjacent, axes
+def _part(x: Any, chosen: Selection) -> Any:
+    """The regular part an index chooses, before its arrays do."""
+    if not chosen.whole:
+        x = apply(slice_, x, starts=tuple(chosen.starts), sizes=tuple(chosen.sizes), steps=tuple(chosen.steps))
+    return reshape(x, tuple(chosen.shape))
 
 
 def getitem(x: Any, index: Any) -> Any:
-    """``x[index]`` with integers, slices, None, Ellipsis and integer arrays, by NumPy's rules.
+    """``x[index]`` with integers, slices, None, Ellipsis, integer arrays and boolean masks, by NumPy's rules.
 
-    Raises IndexRangeError outside the array, UnsupportedError for boolean masks.
+    Raises IndexRangeError outside the array, UnsupportedError for a mask in static mode, where the size of the result
+    is not known.
     """
     x = as_handle(x)
-    chosen = _Selection(x, index)
-    y = x
-    if not chosen.whole:
-        y = apply(slice_, y, starts=tuple(chosen.starts), sizes=tuple(chosen.sizes), steps=tuple(chosen.steps))
-    if len(chosen.shape) != y.ndim or not all(same(a, b) for a, b in zip(chosen.shape, y.shape, strict=True)):
-        y = reshape(y, tuple(chosen.shape))
+    chosen = Selection(x, index)
+    y = _part(x, chosen)
     if not chosen.arrays:
-        return y
-    arrays, adjacent, axes = _joined(chosen)
-    if not adjacent:  # NumPy's rule: the dimensions of the index then come first
-        rest = [a for a in range(y.ndim) if a not in axes]
-        y = permute_dims(y, (*axes, *rest))
+        return y._fresh() if y is x else y
+    arrays, axes = chosen.joined()
+    if not chosen.adjacent:
+        y = permute_dims(y, (*axes, *(a for a in range(y.ndim) if a not in axes)))
         axes = list(range(len(axes)))
     return apply(gather, y, *arrays, axis=axes[0])
 
@@ -156,44 +53,75 @@ def getitem(x: Any, index: Any) -> Any:
 def setitem(x: Any, index: Any, value: Any) -> Any:
     """``x`` with ``x[index]`` replaced by ``value``, which broadcasts; what ``x[index] = value`` rebinds x to.
 
-    Of repeated positions in integer arrays the last one counts.
+    Of repeated positions in integer arrays the last one counts. In static mode a mask takes a value that is the same
+    for all the elements it chooses.
     """
     x = as_handle(x)
-    value = value if isinstance(value, Handle) else as_handle(value)
-    value = astype(value, x.dtype) if value.dtype != x.dtype else value
-    chosen = _Selection(x, index)
+    value = _value(x, value)
+    masked = _masked(x, index, value)
+    if masked is not None:
+        return masked
+    chosen = Selection(x, index)
+    where_ = {"starts": tuple(chosen.starts), "sizes": tuple(chosen.sizes), "steps": tuple(chosen.steps)}
     if not chosen.arrays:
-        value = reshape(broadcast_to(value, tuple(chosen.shape)), tuple(chosen.sizes))
-        return apply(
-            slice_set,
-            x,
-            value,
-            starts=tuple(chosen.starts),
-            sizes=tuple(chosen.sizes),
-            steps=tuple(chosen.steps),
-        )
+        value = reshape(_spread(value, tuple(chosen.shape), x), where_["sizes"])
+        return apply(slice_set, x, value, **where_)
     # Read the regular part, write into it by position, and put it back.
-    arrays, adjacent, axes = _joined(chosen)
+    arrays, axes = chosen.joined()
     rest = [a for a in range(len(chosen.shape)) if a not in axes]
-    order = [*axes, *rest] if not adjacent else list(range(len(chosen.shape)))
-    inner = x
-    if not chosen.whole:
-        inner = apply(slice_, x, starts=tuple(chosen.starts), sizes=tuple(chosen.sizes), steps=tuple(chosen.steps))
-    inner = permute_dims(reshape(inner, tuple(chosen.shape)), tuple(order))
-    first = 0 if not adjacent else axes[0]
+    order = [*axes, *rest] if not chosen.adjacent else list(range(len(chosen.shape)))
+    inner = permute_dims(_part(x, chosen), tuple(order))
+    first = 0 if not chosen.adjacent else axes[0]
     target = (*inner.shape[:first], *arrays[0].shape, *inner.shape[first + len(axes) :])
-    inner = apply(index_set, inner, broadcast_to(value, target), *arrays, axis=first)
+    inner = apply(index_set, inner, _spread(value, target, x), *arrays, axis=first)
     inner = permute_dims(inner, tuple(int(i) for i in np.argsort(order)))
-    if chosen.whole:
-        return reshape(inner, x.shape)
-    return apply(
-        slice_set,
-        x,
-        reshape(inner, tuple(chosen.sizes)),
-        starts=tuple(chosen.starts),
-        sizes=tuple(chosen.sizes),
-        steps=tuple(chosen.steps),
-    )
+    return reshape(inner, x.shape) if chosen.whole else apply(slice_set, x, reshape(inner, where_["sizes"]), **where_)
+
+
+def _value(x: Any, value: Any) -> Any:
+    if isinstance(value, int) and x.dtype.kind in "iu":
+        limits = np.iinfo(x.dtype)
+        if not limits.min <= value <= limits.max:
+            raise DTypeError(f"the number {value} does not fit into {x.dtype.name}", op="setitem", operands=(x,))
+    return astype(as_handle(value), x.dtype, copy=False)
+
+
+def _spread(value: Any, shape: Any, x: Any) -> Any:
+    """A value broadcast to the shape of what it replaces; leading axes of size 1 may be more than that has."""
+    extra = value.ndim - len(shape)
+    if extra > 0 and all(same(n, 1) for n in value.shape[:extra]):
+        value = reshape(value, value.shape[extra:])
+    try:
+        return broadcast_to(value, shape)
+    except ShapeError:
+        raise ShapeError(
+            f"a value of shape {show_shape(value.shape)} does not fit into a part of shape {show_shape(shape)}",
+            op="setitem",
+            operands=(x, value),
+        ) from None
+
+
+def _masked(x: Any, index: Any, value: Any) -> Any:
+    """``x[mask] = value`` as a choice, element by element: where one mask chooses, and all it chooses get one value."""
+    entries = entries_of(x, index)
+    masks = [e for e in entries if is_mask(e)]
+    if len(masks) != 1 or not isinstance(masks[0], Handle) or x.dtype not in dtypes.COMPUTED:
+        return None
+    if not all(e is Ellipsis or e is masks[0] or (isinstance(e, slice) and e == slice(None)) for e in entries):
+        return None
+    (mask,) = masks
+    at = next(i for i, e in enumerate(entries) if e is mask)
+    rest = x.ndim - sum(map(axes_of, entries))
+    axis = sum(rest if e is Ellipsis else axes_of(e) for e in entries[:at])
+    check_mask(mask, x, axis)
+    behind = x.ndim - axis - mask.ndim
+    if value.ndim > behind:
+        lead = value.ndim - behind - 1
+        if not same(value.shape[lead], 1):
+            return None
+        value = reshape(value, (*value.shape[:lead], *(1,) * mask.ndim, *value.shape[lead + 1 :]))
+    mask = reshape(mask, (*mask.shape, *(1,) * behind))
+    return where(mask, _spread(value, x.shape, x), x)
 
 
 # ---------------------------------------------------------------------------------------- by name

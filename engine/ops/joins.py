@@ -152,19 +152,6 @@ def unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
     return tuple(squeeze(part(x, place, i, 1), axis=place) for i in range(int(x.shape[place])))
 
 
-@composite(accepts=EVERY, samples=calls(((2, 3), 2), ((2, 3), 3, {"axis": 1}), ((2, 3), 0, {"axis": 0})))
-def repeat(x: Any, repeats: int, /, *, axis: int | None = None) -> Any:
-    """Each element ``repeats`` times in a row along an axis, or of the flattened array (Array API)."""
-    x = as_handle(x)
-    if axis is None:
-        x, axis = reshape(x, (-1,)), 0
-    if not isinstance(repeats, int) or repeats < 0:
-        raise ArgumentError(f"repeats must be a non-negative int, not {repeats!r}", op="repeat", operands=(x,))
-    place = normal_axis(axis, x.ndim, "repeat", x)
-    wide = broadcast_to(expand_dims(x, axis=place + 1), (*x.shape[: place + 1], repeats, *x.shape[place + 1 :]))
-    return reshape(wide, (*x.shape[:place], x.shape[place] * repeats, *x.shape[place + 1 :]))
-
-
 @composite(accepts=EVERY, samples=calls(((2, 3), 2), ((2, 3), (2, 1, 2)), ((3,), (0,))))
 def tile(x: Any, repetitions: Any, /) -> Any:
     """The whole array repeated along each axis (Array API)."""

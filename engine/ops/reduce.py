@@ -1,4 +1,4 @@
-"""Folds over axes: sums, extremes, tests, norms, statistics, running sums."""
+"""Folds over axes: sums, products, extremes, tests, counts, and the positions of extremes."""
 
 from __future__ import annotations
 
@@ -10,13 +10,11 @@ from engine import dtypes
 from engine.arguments import normal_axes, normal_axis
 from engine.errors import ArgumentError, AxisError, ShapeError
 from engine.lowering import Fold, Loop
-from engine.makers import publish, reduction
+from engine.makers import composite, publish, reduction
 from engine.op import Op, Sample, apply, as_handle
 from engine.ops.compare import equal, not_equal, where
 from engine.ops.dtype import astype
-from engine.ops.joins import pad
 from engine.ops.shape import broadcast_to, reshape
-from engine.ops.slices import flip
 from engine.sizes import Shape, Size, product, same
 from engine.spec import DType, Spec
 
@@ -118,20 +116,24 @@ _all = _fold(
 )
 
 
+def _total(op: Op, x: Any, axis: Any, dtype: Any, keepdims: bool) -> Any:
+    x = as_handle(x) if dtype is None else astype(x, dtype, copy=False)
+    axes = normal_axes(axis, x.ndim, op.name, x)
+    y = squeezed(apply(op, x, axis=axes), axes, keepdims)
+    # What int64 wraps to in a narrower dtype is what that dtype would have come to.
+    return y if dtype is None else astype(y, dtype, copy=False)
+
+
 @publish(_sum)
 def sum(x: Any, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
-    """Sum over the given axes, or all; bool and small integers are summed in int64 (Array API)."""
-    x = as_handle(x) if dtype is None else astype(x, dtype)
-    axes = normal_axes(axis, x.ndim, "sum", x)
-    return squeezed(apply(_sum, x, axis=axes), axes, keepdims)
+    """Sum over the given axes, or all, in ``dtype``; of bools and small integers in int64 or uint64 (Array API)."""
+    return _total(_sum, x, axis, dtype, keepdims)
 
 
 @publish(_prod)
 def prod(x: Any, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
-    """Product over the given axes, or all; bool and small integers are multiplied in int64 (Array API)."""
-    x = as_handle(x) if dtype is None else astype(x, dtype)
-    axes = normal_axes(axis, x.ndim, "prod", x)
-    return squeezed(apply(_prod, x, axis=axes), axes, keepdims)
+    """Product over the given axes, or all, in ``dtype``; of bools and small integers in int64 or uint64 (Array API)."""
+    return _total(_prod, x, axis, dtype, keepdims)
 
 
 def _extreme(op: Op, x: Any, axis: Any, keepdims: bool) -> Any:
@@ -180,10 +182,21 @@ def all(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
     return _test(_all, x, axis, keepdims)
 
 
+@composite(
+    accepts=dtypes.COMPUTED, samples=lambda rng, dtype: fold_samples(rng, dtype)[1:], errors=fold_errors, smooth=False
+)
+def count_nonzero(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
+    """How many elements over the given axes, or of all, are true or nonzero, as int64 (Array API)."""
+    x = as_handle(x)
+    axes = normal_axes(axis, x.ndim, "count_nonzero", x)
+    truth = x if x.dtype == dtypes.bool_ else not_equal(x, 0)
+    return squeezed(apply(_sum, truth, axis=axes), axes, keepdims)
+
+
 # ---------------------------------------------------------------------------------------- positions
 
 
-def _around(shape: Shape, axis: int) -> tuple[Size, Size, Size]:
+def around(shape: Shape, axis: int) -> tuple[Size, Size, Size]:
     """The sizes before, at and after an axis, multiplied out."""
     return product(shape[:axis]), shape[axis], product(shape[axis + 1 :])
 
@@ -212,7 +225,7 @@ def _position(name: str, kernel: Any, sign: str, onnx: str) -> Op:
         name,
         lambda x, axis: kernel(x, axis=axis, keepdims=True),
         infer,
-        lower=Loop(lambda specs, out, attrs: (_position_text(sign), list(_around(specs[0].shape, attrs["axis"])))),
+        lower=Loop(lambda specs, out, attrs: (_position_text(sign), list(around(specs[0].shape, attrs["axis"])))),
         accepts=dtypes.NUMERIC,
         keeps="",
         onnx=onnx,
@@ -232,13 +245,14 @@ _argmin = _position("argmin", np.argmin, "<", "ArgMin")
 
 def _place(op: Op, x: Any, axis: int | None, keepdims: bool) -> Any:
     x = as_handle(x)
-    if axis is None:
-        flat = apply(op, reshape(x, (-1,)), axis=0)
-        return reshape(flat, (1,) * x.ndim if keepdims else ())
-    place = normal_axis(axis, x.ndim, op.name, x)
-    if same(x.shape[place], 0):
+    line = x if axis is not None else reshape(x, (-1,))
+    place = normal_axis(0 if axis is None else axis, line.ndim, op.name, x)
+    if same(line.shape[place], 0):
         raise ShapeError(f"no elements to take the {op.name} of", op=op.name, operands=(x,))
-    return squeezed(apply(op, x, axis=place), (place,), keepdims)
+    found = apply(op, line, axis=place)
+    if axis is None:
+        return reshape(found, (1,) * x.ndim if keepdims else ())
+    return squeezed(found, (place,), keepdims)
 
 
 @publish(_argmax)
@@ -251,53 +265,6 @@ def argmax(x: Any, /, *, axis: int | None = None, keepdims: bool = False) -> Any
 def argmin(x: Any, /, *, axis: int | None = None, keepdims: bool = False) -> Any:
     """Position (int64) of the first smallest element along an axis, or in the flattened array; NaN is smallest (Array API)."""
     return _place(_argmin, x, axis, keepdims)
-
-
-# ---------------------------------------------------------------------------------------- running sums
-
-_RUNNING_SUM = """def kernel(a0, o, outer, n, inner):
-    for i in range(outer):
-        for k in range(n):
-            for j in range(inner):
-                here = (i * n + k) * inner + j
-                if k == 0:
-                    o[here] = a0[here]
-                else:
-                    o[here] = o[here - inner] + a0[here]
-    return 0
-"""
-
-_cumulative_sum: Op = Op(
-    "cumulative_sum",
-    lambda x, axis: np.cumsum(x, axis=axis, dtype=x.dtype),
-    lambda x, axis: Spec(x.shape, x.dtype),
-    lower=Loop(lambda specs, out, attrs: (_RUNNING_SUM, list(_around(specs[0].shape, attrs["axis"])))),
-    accepts=dtypes.NUMERIC,
-    keeps="",
-    onnx="CumSum",
-    order=42,
-    vjp=(lambda g, y, x, axis: flip(apply(_cumulative_sum, flip(g, axis=axis), axis=axis), axis=axis),),
-    samples=lambda rng, dtype: [
-        Sample((rng.uniform(0, 3, (2, 3, 4)).astype(dtype),), {"axis": 1}),
-        Sample((rng.uniform(0, 3, (4,)).astype(dtype),), {"include_initial": True}),
-        Sample((np.ones((0,), dtype),)),
-    ],
-    errors=lambda rng, dtype: [Sample((np.ones((2, 2), dtype),), {}, ArgumentError)],
-    doc="Running sum along an axis.",
-)
-
-
-@publish(_cumulative_sum)
-def cumulative_sum(x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False) -> Any:
-    """Running sum along an axis, which may be left out for a vector; small integers are summed in int64 (Array API)."""
-    x = as_handle(x) if dtype is None else astype(x, dtype)
-    if dtype is None and x.dtype.kind in "iub":
-        x = astype(x, dtypes.uint64 if x.dtype.kind == "u" else dtypes.int64)
-    if axis is None and x.ndim != 1:
-        raise ArgumentError(f"an array of {x.ndim} dimensions needs an axis", op="cumulative_sum", operands=(x,))
-    place = normal_axis(0 if axis is None else axis, x.ndim, "cumulative_sum", x)
-    y = apply(_cumulative_sum, x, axis=place)
-    return pad(y, [(1, 0) if i == place else (0, 0) for i in range(x.ndim)]) if include_initial else y
 
 
 def sum_to(x: Any, shape: Shape) -> Any:

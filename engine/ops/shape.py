@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from engine import dtypes
+from engine import dispatch, dtypes
 from engine.arguments import normal_axes, normal_axis, normal_shape
 from engine.errors import ArgumentError, ShapeError
 from engine.lowering import Layout, View, contiguous
@@ -14,7 +14,7 @@ from engine.makers import composite, public, publish
 from engine.op import Op, Sample, Trait, apply, as_handle
 from engine.ops.samples import array, calls
 from engine.sizes import Dim, Shape, Size, agree, divide_exactly, product, same, same_shape, show_shape
-from engine.spec import Spec, broadcast
+from engine.spec import Incompatible, Spec, broadcast
 
 EVERY = dtypes.EVERY
 MOVES: dict[str, Any] = {"accepts": EVERY, "casts": None, "keeps": ""}  # of ops that only move elements
@@ -84,7 +84,8 @@ _reshape: Op = Op(
 def reshape(x: Any, /, shape: Any, *rest: Any, copy: bool | None = None) -> Any:
     """The elements of ``x`` in row-major order in another shape; one size may be -1, to be worked out (Array API).
 
-    Raises ShapeError where the number of elements differs.
+    ``copy`` True: another handle even where the shape stays; False: raises ArgumentError where the memory would have
+    to be copied, which only eager mode can tell. Raises ShapeError where the number of elements differs.
     """
     x = as_handle(x)
     sizes = normal_shape((shape, *rest) if rest else shape, "reshape")
@@ -103,7 +104,23 @@ def reshape(x: Any, /, shape: Any, *rest: Any, copy: bool | None = None) -> Any:
         sizes = tuple(missing if i == unknown[0] else n for i, n in enumerate(sizes))
     elif not agree(total, product(sizes)):
         raise ShapeError(f"{total} elements do not fit into shape {show_shape(sizes)}", op="reshape", operands=(x,))
-    return x if same_shape(sizes, x.shape) else apply(_reshape, x, shape=sizes)
+    if copy is False and dispatch.current().name == "eager":
+        _refuse_copy(x, sizes)
+    if same_shape(sizes, x.shape):
+        return x._fresh() if copy else x
+    return apply(_reshape, x, shape=sizes)
+
+
+def _refuse_copy(x: Any, shape: Shape) -> None:
+    try:
+        np.reshape(x.numpy(), shape, copy=False)
+    except ValueError:
+        raise ArgumentError(
+            "these strides cannot be kept in that shape without a copy",
+            op="reshape",
+            operands=(x,),
+            fix="leave copy=False out",
+        ) from None
 
 
 @composite(accepts=EVERY, samples=calls(((2, 3),), ((2, 3), {"axis": (0, -1)}), ((),)))
@@ -251,8 +268,30 @@ def broadcast_to(x: Any, /, shape: Any) -> Any:
 
 
 @public
-def broadcast_arrays(*arrays: Any) -> list[Any]:
-    """The arrays broadcast to their common shape (Array API)."""
+def broadcast_arrays(*arrays: Any) -> tuple[Any, ...]:
+    """The arrays broadcast to their common shape, each with its own dtype (Array API).
+
+    Raises ShapeError where they have none.
+    """
     handles = [as_handle(a) for a in arrays]
-    shape = broadcast(*(h.shape for h in handles))
-    return [broadcast_to(h, shape) for h in handles]
+    shape = _common(tuple(h.shape for h in handles), "broadcast_arrays", handles)
+    return tuple(broadcast_to(h, shape) for h in handles)
+
+
+@public
+def broadcast_shapes(*shapes: Any) -> Shape:
+    """The shape that all shapes broadcast to; of none, () (Array API). Raises ShapeError where there is none."""
+    return _common(tuple(normal_shape(s, "broadcast_shapes") for s in shapes), "broadcast_shapes", ())
+
+
+def _common(shapes: tuple[Shape, ...], op: str, operands: Any) -> Shape:
+    try:
+        return broadcast(*shapes)
+    except Incompatible as mistake:
+        shown = " and ".join(map(show_shape, shapes))
+        raise ShapeError(
+            f"shapes {shown} do not fit: {mistake}",
+            op=op,
+            operands=operands,
+            fix="shapes are compared from the last axis; each pair of sizes must be equal or one of them 1",
+        ) from None

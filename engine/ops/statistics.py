@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from engine import dtypes
@@ -10,12 +11,13 @@ from engine.makers import composite
 from engine.op import as_handle
 from engine.ops.arithmetic import abs as abs_
 from engine.ops.arithmetic import divide, pow, square, subtract
-from engine.ops.compare import equal, isfinite, not_equal, where
+from engine.ops.compare import equal, greater, isfinite, not_equal, where
 from engine.ops.create import number
 from engine.ops.dtype import astype, stop_gradient
 from engine.ops.math import exp, log, sqrt
 from engine.ops.reduce import fold_errors, fold_samples, max, min, squeezed, sum
-from engine.sizes import product
+from engine.sizes import Dim, Size, product
+from engine.spec import DType
 
 
 def _floating(x: Any) -> Any:
@@ -34,14 +36,24 @@ def mean(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
 
 @composite(samples=lambda rng, dtype: fold_samples(rng, dtype)[:3], errors=fold_errors)
 def var(x: Any, /, *, axis: Any = None, correction: float = 0.0, keepdims: bool = False) -> Any:
-    """Variance over the given axes, or all: squared deviations over ``count - correction`` (Array API)."""
+    """Variance over the given axes, or all: squared deviations over ``count - correction`` (Array API).
+
+    NaN where nothing is left to divide by: ``correction`` as large as the number of elements, or larger.
+    """
     x = _floating(x)
     axes = normal_axes(axis, x.ndim, "var", x)
     count = product(x.shape[a] for a in axes)
     deviation = subtract(x, mean(x, axis=axes, keepdims=True))
     total = sum(square(deviation), axis=axes, keepdims=keepdims)
-    below = number(count, x.dtype)
-    return divide(total, below - correction if correction else below)
+    return divide(total, _freedom(count, correction, x.dtype))
+
+
+def _freedom(count: Size, correction: float, dtype: DType) -> Any:
+    """``count - correction``, and NaN instead of a number that is not positive."""
+    if isinstance(count, Dim):
+        left = number(count, dtype) - correction if correction else number(count, dtype)
+        return where(greater(left, 0), left, math.nan) if correction else left
+    return count - correction if count > correction else math.nan
 
 
 @composite(samples=lambda rng, dtype: fold_samples(rng, dtype)[:3], errors=fold_errors)

@@ -20,7 +20,7 @@ from compiler.vocabulary import MEANINGS
 
 DTYPES = {"float32": types.float32, "float64": types.float64}
 WIDER = {"float32": np.float64, "float64": np.longdouble}
-BINARY = ("pow", "atan2")
+BINARY = ("pow", "hypot", "atan2")
 UNARY = tuple(name for name in NATIVE if name not in BINARY)
 EACH = pytest.mark.parametrize(("name", "dtype"), [(name, dtype) for name in NATIVE for dtype in DTYPES])
 EACH_UNARY = pytest.mark.parametrize(("name", "dtype"), [(name, dtype) for name in UNARY for dtype in DTYPES])
@@ -50,6 +50,7 @@ BOUNDS = {
     "erf": (1.2, 1.3),
     "rsqrt": (1.6, 1.6),
     "pow": (0.6, 1.6),
+    "hypot": (1.1, 1.1),
     "atan2": (1.6, 1.9),
 }
 
@@ -98,7 +99,7 @@ def reference(name: str, x, y=None):
         match name:
             case "erf":
                 return erf_reference(x)
-            case "pow" | "atan2":
+            case "pow" | "hypot" | "atan2":
                 return MEANINGS[name](x, y)
         return MEANINGS[name](x)
 
@@ -155,7 +156,7 @@ def pairs(name: str, dtype: str, count: int) -> tuple[np.ndarray, np.ndarray]:
     bits = np.finfo(dtype).bits
     word = f"u{bits // 8}"
     x, y = (rng.integers(0, 1 << bits, count, word).view(dtype) for _ in "xy")
-    if name == "atan2":
+    if name in ("atan2", "hypot"):
         with np.errstate(all="ignore"):
             near = x * rng.uniform(-3, 3, count).astype(dtype)
         return np.concatenate([y, near]), np.concatenate([x, x])

@@ -95,7 +95,7 @@ def test_no_rule_under_a_composite_looks_too_far(name):
             y.backward(tg.ones(y.shape, dtype=y.dtype))
 
 
-@pytest.mark.parametrize("name", ["gather", "index_add", "index_set", "slice", "slice_set", "mark"])
+@pytest.mark.parametrize("name", ["gather", "add_at", "index_set", "slice", "slice_set", "mark"])
 def test_rules_of_inner_ops(name):
     x = tg.tensor(np.arange(12.0, dtype=FLOAT).reshape(3, 4), requires_grad=True)
     rows = tg.asarray(np.array([2, 0]))
@@ -103,7 +103,7 @@ def test_rules_of_inner_ops(name):
     part = {"starts": (0, 1), "sizes": (2, 2), "steps": (2, 1)}
     y = {
         "gather": lambda: OPS["gather"](x, rows, axis=0),
-        "index_add": lambda: OPS["index_add"](x, v, rows, axis=0),
+        "add_at": lambda: OPS["add_at"](x, v, rows, axis=0),
         "index_set": lambda: OPS["index_set"](x, v, rows, axis=0),
         "slice": lambda: OPS["slice"](x, **part),
         "slice_set": lambda: OPS["slice_set"](x, v[:, :2], **part),
