@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -119,6 +120,7 @@ class Op:
         self.public: Callable[..., Any] = self
         self.__name__ = name
         self.__doc__ = doc
+        self.place = _defined()
         if name in OPS:
             raise ValueError(f"an op named {name} exists already")
         OPS[name] = self
@@ -198,6 +200,14 @@ class Op:
                 operands=args,
                 fix=_shape_fix(self.name, args),
             ) from None
+
+
+def _defined() -> tuple[str, int]:
+    """File and line where the op under construction is written: the first frame outside the makers."""
+    frame = sys._getframe(2)
+    while frame.f_back is not None and frame.f_code.co_filename.endswith(("engine/op.py", "engine/makers.py")):
+        frame = frame.f_back
+    return frame.f_code.co_filename, frame.f_lineno
 
 
 OPS: dict[str, Op] = {}

@@ -1,4 +1,4 @@
-"""The command line: ``tapegraph compare``."""
+"""The command line: ``tapegraph compare`` and ``tapegraph ops``."""
 
 from __future__ import annotations
 
@@ -57,6 +57,15 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("--json", type=Path, metavar="FILE", help="also write every figure to FILE")
     compare.add_argument("--no-color", action="store_true", help="plain text")
     compare.set_defaults(run=_compare, parser=compare)
+    ops = commands.add_parser(
+        "ops",
+        help="list the op library: where each op is defined, differentiated and compiled",
+        description="List every function of the op library with what its record holds.",
+    )
+    ops.add_argument("names", nargs="*", metavar="NAME", help="only names that contain one of these")
+    ops.add_argument("--hidden", action="store_true", help="also the primitives that only other functions use")
+    ops.add_argument("--markdown", action="store_true", help="as a Markdown table")
+    ops.set_defaults(run=_ops, parser=ops)
     return parser
 
 
@@ -106,6 +115,26 @@ def _compare(options: argparse.Namespace) -> int:
         console.print(f"\nall figures: {options.json}")
     console.print(f"\n{found.settings['seconds']:.1f} s in all", style="dim")
     return 0 if found.ok else DISAGREE
+
+
+def _ops(options: argparse.Namespace) -> int:
+    from tapegraph.optable import HEADER, markdown, rows
+
+    chosen = [r for r in rows(options.hidden) if not options.names or any(n in r.name for n in options.names)]
+    if not chosen:
+        options.parser.error(f"no op has a name like {', '.join(options.names)}")
+    if options.markdown:
+        print(markdown(chosen), end="")
+        return 0
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*HEADER, title=f"{len(chosen)} functions", title_justify="left")
+    for row in chosen:
+        table.add_row(*row.cells())
+    console = Console(highlight=False)
+    console.print(table) if console.is_terminal else print(markdown(chosen), end="")
+    return 0
 
 
 def _run(options: argparse.Namespace, console: Any) -> Comparison:

@@ -80,7 +80,7 @@ def _choose(index: Any, branches: tuple[Callable[..., Any], ...], operands: tupl
     found = [t for t in traced if t is not None]
     if not found:
         number = min(max(int(index.item()), 0), len(branches) - 1)
-        return branches[number](*operands)
+        return branches[number](*tree.rebuild(operands, [h._fresh() for h in given]))
     _alike(found, op)
     states = list(dict.fromkeys(s for t in found for s in t.states))
     bodies, outside = _joined(found, states)

@@ -98,7 +98,7 @@ def _in_python(
 ) -> list[Any]:
     value, count = list(given), 0
     while (limit < 0 or count < limit) and bool(check(*value)[0]):
-        value = step(*value)
+        value = step(*(v._fresh() for v in value))
         count += 1
     return value
 

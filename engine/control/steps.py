@@ -80,7 +80,8 @@ def _in_python(
     rows: list[Sequence[Any]] = []
     order = range(int(length))
     for t in reversed(order) if reverse else order:
-        carry, ys = step(list(carry), [x[t] for x in xs])
+        # Each step has handles of its own: ``c += x`` in it rebinds those, not the ones of the step before.
+        carry, ys = step([c._fresh() for c in carry], [x[t] for x in xs])
         if t == (int(length) - 1 if reverse else 0):
             unchanged(carry, init)
         rows.append(ys)

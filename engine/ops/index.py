@@ -10,7 +10,7 @@ from engine import dtypes
 from engine.arguments import normal_axis
 from engine.errors import ArgumentError, DTypeError, IndexRangeError, ShapeError
 from engine.handle import Handle
-from engine.makers import composite
+from engine.makers import composite, public
 from engine.op import Sample, apply, as_handle
 from engine.ops.compare import where
 from engine.ops.create import iota
@@ -32,6 +32,7 @@ def _part(x: Any, chosen: Selection) -> Any:
     return reshape(x, tuple(chosen.shape))
 
 
+@public
 def getitem(x: Any, index: Any) -> Any:
     """``x[index]`` with integers, slices, None, Ellipsis, integer arrays and boolean masks, by NumPy's rules.
 
@@ -50,6 +51,7 @@ def getitem(x: Any, index: Any) -> Any:
     return apply(gather, y, *arrays, axis=axes[0])
 
 
+@public
 def setitem(x: Any, index: Any, value: Any) -> Any:
     """``x`` with ``x[index]`` replaced by ``value``, which broadcasts; what ``x[index] = value`` rebinds x to.
 

@@ -140,6 +140,23 @@ def test_a_carry_that_changes_is_refused(mode, step, error, words):
         tg.function(lambda xs: tg.scan(step, tg.zeros(2), xs))(np.ones((3, 2), "float32"))
 
 
+def test_a_carry_changed_in_place_is_the_step_s_own():
+    def run(x):
+        def step(c, x):
+            c += x
+            c[0] = c[0] + 1.0
+            return c, c
+
+        return tg.scan(step, x[0], x)
+
+    x = np.ones((3, 2))
+    start = tg.asarray(x)
+    _, ys = run(start)
+    assert np.asarray(ys).tolist() == [[3, 2], [5, 3], [7, 4]]
+    np.testing.assert_array_equal(np.asarray(start), x)
+    assert_modes_agree(run, x)
+
+
 def test_lengths_that_differ_and_no_length_are_refused():
     with pytest.raises(tg.errors.ShapeError, match="entries along the first axis"):
         tg.scan(lambda c, x: (c, x[0]), tg.zeros(()), (tg.ones(3), tg.ones(4)))
