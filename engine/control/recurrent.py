@@ -17,6 +17,7 @@ from engine.ops.compare import less
 from engine.ops.linalg import linear
 from engine.ops.math import sigmoid, tanh
 from engine.ops.nn import relu
+from engine.ops.pieces import split
 from engine.ops.ranges import arange
 from engine.ops.shape import expand_dims
 from engine.sizes import agree, show_shape
@@ -47,8 +48,7 @@ def _check(x: Any, hx: tuple[Any, ...], weights: tuple[Any, Any], gates: int, op
 
 
 def _quarters(gates: Any, count: int) -> list[Any]:
-    size = gates.shape[-1] // count
-    return [gates[..., k * size : (k + 1) * size] for k in range(count)]
+    return split(gates, gates.shape[-1] // count, axis=-1)
 
 
 def _rnn(w_hh: Any, b_hh: Any, nonlinearity: str) -> Cell:

@@ -15,7 +15,7 @@ from engine.errors import ArgumentError, DTypeError, ShapeError
 from engine.lowering import Control
 from engine.op import Op, apply
 from engine.ops.arithmetic import add
-from engine.ops.joins import stack
+from engine.ops.pieces import stack, unstack
 from engine.sizes import Size, agree_shape
 from engine.spec import Spec
 from engine.vmap import Vmap
@@ -78,10 +78,11 @@ def _in_python(
 ) -> tuple[list[Any], list[Any]]:
     carry: Sequence[Any] = init
     rows: list[Sequence[Any]] = []
+    columns = [unstack(x) for x in xs]
     order = range(int(length))
     for t in reversed(order) if reverse else order:
         # Each step has handles of its own: ``c += x`` in it rebinds those, not the ones of the step before.
-        carry, ys = step([c._fresh() for c in carry], [x[t] for x in xs])
+        carry, ys = step([c._fresh() for c in carry], [c[t] for c in columns])
         if t == (int(length) - 1 if reverse else 0):
             unchanged(carry, init)
         rows.append(ys)

@@ -12,8 +12,9 @@ from engine.lowering import Loop
 from engine.op import Op, Sample, apply
 from engine.ops.arithmetic import subtract
 from engine.ops.compare import isfinite, where
-from engine.ops.joins import pad, stack
 from engine.ops.math import exp
+from engine.ops.pad import pad
+from engine.ops.pieces import stack
 from engine.ops.slices import part
 from engine.sizes import Size
 from engine.spec import DType, Spec
@@ -160,6 +161,7 @@ ctc_flow: Op = Op(
     lambda source, share, backward: Spec(source.shape, source.dtype),
     vjp=_flow_vjp,
     lower=Loop(_flow_text),
+    batch="rows",
     accepts=dtypes.FLOATS,
     keeps="xy",
     order=47,
@@ -176,6 +178,7 @@ ctc_paths = Op(
         None,
     ),
     lower=Loop(_paths_text),
+    batch="rows",
     accepts=dtypes.FLOATS,
     casts=slice(0, 1),
     keeps="xy",

@@ -1,4 +1,4 @@
-"""Arrays joined, cut apart and repeated."""
+"""Arrays joined end to end, and repeated."""
 
 from __future__ import annotations
 
@@ -8,19 +8,17 @@ from typing import Any
 import numpy as np
 
 from engine import dtypes
-from engine import op as _op
 from engine.arguments import normal_axis
 from engine.errors import ArgumentError, DTypeError, ShapeError
 from engine.lowering import Assemble, Layout, contiguous
 from engine.makers import composite, publish
 from engine.op import Op, Sample, apply, as_handle
-from engine.ops.create import full
 from engine.ops.dtype import astype
 from engine.ops.samples import array, calls
-from engine.ops.shape import EVERY, MOVES, broadcast_to, expand_dims, reshape, squeeze
-from engine.ops.slices import part, slice_set
+from engine.ops.shape import EVERY, MOVES, broadcast_to, reshape
+from engine.ops.slices import part
 from engine.sizes import Size, agree, larger
-from engine.spec import DType, Spec
+from engine.spec import Spec
 
 
 def _concat_spec(*xs: Any, axis: int) -> Spec:
@@ -57,6 +55,7 @@ _concat = Op(
     _concat_spec,
     lower=Assemble(_concat_parts),
     onnx="Concat",
+    batch="shift",
     order=31,
     vjp=_concat_vjp,
     samples=lambda rng, dtype: [
@@ -104,54 +103,6 @@ def promoted(handles: list[Any], op: str) -> list[Any]:
     return [astype(h, target) for h in handles]
 
 
-@composite(
-    accepts=EVERY,
-    samples=lambda rng, dtype: [
-        Sample(([array(rng, dtype, 2, 3) for _ in range(3)],), {"axis": axis}) for axis in (0, 1, -1)
-    ],
-)
-def stack(arrays: Any, /, *, axis: int = 0) -> Any:
-    """Arrays of one shape joined along a new axis (Array API)."""
-    handles = [as_handle(a) for a in arrays]
-    if not handles:
-        raise ArgumentError("needs at least one array", op="stack")
-    for h in handles[1:]:
-        if h.ndim != handles[0].ndim or not all(agree(n, m) for n, m in zip(h.shape, handles[0].shape, strict=True)):
-            raise ShapeError("all arrays must have one shape", op="stack", operands=handles)
-    place = normal_axis(axis, handles[0].ndim + 1, "stack", handles[0])
-    return concat([expand_dims(h, axis=place) for h in handles], axis=place)
-
-
-_op.STACK = stack
-
-
-@composite(accepts=EVERY, samples=calls(((5, 2), 2), ((2, 5), [1, 0, 4], {"axis": 1})))
-def split(x: Any, sizes: Any, /, axis: int = 0) -> list[Any]:
-    """A list of parts along an axis: of ``sizes`` elements each (the last may be shorter), or of the listed sizes (PyTorch)."""
-    x = as_handle(x)
-    place = normal_axis(axis, x.ndim, "split", x)
-    n = int(x.shape[place]) if not isinstance(sizes, list | tuple) else x.shape[place]
-    if isinstance(sizes, int):
-        if sizes <= 0:
-            raise ArgumentError(f"a part must have at least one element, not {sizes}", op="split", operands=(x,))
-        sizes = [min(sizes, n - start) for start in range(0, n, sizes)] or [0]
-    if not agree(sum(sizes), n):
-        raise ShapeError(f"parts of {list(sizes)} do not add up to {n}", op="split", operands=(x,))
-    parts, start = [], 0
-    for size in sizes:
-        parts.append(part(x, place, start, size))
-        start = start + size
-    return parts
-
-
-@composite(accepts=EVERY, samples=calls(((2, 3),), ((2, 3), {"axis": -1})))
-def unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
-    """The slices along an axis, as a tuple of arrays without it (Array API)."""
-    x = as_handle(x)
-    place = normal_axis(axis, x.ndim, "unstack", x)
-    return tuple(squeeze(part(x, place, i, 1), axis=place) for i in range(int(x.shape[place])))
-
-
 @composite(accepts=EVERY, samples=calls(((2, 3), 2), ((2, 3), (2, 1, 2)), ((3,), (0,))))
 def tile(x: Any, repetitions: Any, /) -> Any:
     """The whole array repeated along each axis (Array API)."""
@@ -163,24 +114,6 @@ def tile(x: Any, repetitions: Any, /) -> Any:
     wide = tuple(s for n, c in zip(x.shape, counts, strict=True) for s in (c, n))
     whole = tuple(n * c for n, c in zip(x.shape, counts, strict=True))
     return reshape(broadcast_to(reshape(x, apart), wide), whole)
-
-
-def _pad_samples(rng: np.random.Generator, dtype: DType) -> list[Sample]:
-    return [Sample((array(rng, dtype, 2, 3), ((1, 0), (0, 2)))), Sample((array(rng, dtype, 3), 2), {"value": 1})]
-
-
-@composite(accepts=dtypes.COMPUTED, samples=_pad_samples, onnx="Pad")
-def pad(x: Any, widths: Any, /, *, value: Any = 0) -> Any:
-    """``x`` with ``value`` put around it. ``widths``: an int, or (before, after) for each axis (as ``numpy.pad``)."""
-    x = as_handle(x)
-    if isinstance(widths, int):
-        widths = ((widths, widths),) * x.ndim
-    pairs = [(w, w) if isinstance(w, int) else tuple(w) for w in widths]
-    if len(pairs) != x.ndim or any(len(p) != 2 or min(p) < 0 for p in pairs):
-        raise ArgumentError(f"widths must be (before, after) >= 0 for each of {x.ndim} axes", op="pad", operands=(x,))
-    shape = tuple(n + before + after for n, (before, after) in zip(x.shape, pairs, strict=True))
-    base = full(shape, value, dtype=x.dtype)
-    return apply(slice_set, base, x, starts=tuple(p[0] for p in pairs), sizes=x.shape, steps=(1,) * x.ndim)
 
 
 @composite(accepts=EVERY, samples=calls(((2, 3), 2), ((2, 5), -2, {"axis": 1}), ((3, 4), (1, 7), {"axis": (0, 1)})))

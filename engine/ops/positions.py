@@ -13,8 +13,9 @@ from engine.makers import composite, public
 from engine.op import Sample, apply, as_handle
 from engine.ops.create import iota
 from engine.ops.dtype import astype
-from engine.ops.joins import concat, stack
+from engine.ops.joins import concat
 from engine.ops.math import cos, exp, sin
+from engine.ops.pieces import stack
 from engine.ops.shape import expand_dims, reshape
 from engine.sizes import Size
 from engine.spec import DType

@@ -9,7 +9,7 @@ import numpy as np
 from engine import dispatch, dtypes
 from engine.makers import composite
 from engine.op import Sample, as_handle
-from engine.ops.joins import stack
+from engine.ops.pieces import stack
 from engine.ops.samples import array
 from engine.sizes import product
 from engine.spec import DType

@@ -12,7 +12,8 @@ import numpy as np
 
 from engine.errors import ArgumentError, DTypeError, ShapeError
 from engine.handle import Handle
-from engine.ops.joins import pad, stack
+from engine.ops.pad import pad
+from engine.ops.pieces import stack
 from engine.sizes import agree, agree_shape
 from tapegraph.data.buckets import rising
 from tapegraph.data.collate import default_collate

@@ -12,7 +12,8 @@ from engine.control import recurrent
 from engine.errors import ArgumentError, ShapeError
 from engine.op import as_handle
 from engine.ops.create import zeros
-from engine.ops.joins import concat, stack
+from engine.ops.joins import concat
+from engine.ops.pieces import stack
 from engine.ops.shape import expand_dims, permute_dims, squeeze
 from engine.sizes import agree, show_shape
 from engine.state import Parameter

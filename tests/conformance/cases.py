@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pytest
 
 import tapegraph as tg
 from engine import dtypes, tree
@@ -18,6 +19,7 @@ from engine.makers import COMPOSITES, Composite
 from engine.op import OPS, Op, Sample
 from engine.spec import DType
 
+COMMON = {dtypes.bool_, dtypes.int64, dtypes.float32, dtypes.float64}
 RANGE = (-3.0, 3.0)  # where an op without a declared domain is sampled
 BROADCAST = ((2, 1, 4), (3, 1), (4,))
 EXACT = {"astype", "stop_gradient", "mark", "full", "iota", "gather", "index_set", "random_bits"}
@@ -80,6 +82,11 @@ def rng_of(name: str, dtype: DType) -> np.random.Generator:
 def pairs(keep: Callable[[Entry], bool] = lambda e: True, within: frozenset[DType] = dtypes.EVERY) -> list[Any]:
     """(name, dtype name) of every op and each dtype it declares."""
     return [(e.name, d.name) for e in ENTRIES.values() if keep(e) for d in sorted(e.record.accepts & within, key=str)]
+
+
+def thin(chosen: list[Any]) -> list[Any]:
+    """The same pairs, those of dtypes that differ from a common one in width alone marked slow."""
+    return [p if np.dtype(p[1]) in COMMON else pytest.param(*p, marks=pytest.mark.slow) for p in chosen]
 
 
 def samples(entry: Entry, dtype: DType) -> list[Sample]:

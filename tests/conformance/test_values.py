@@ -16,7 +16,7 @@ from tests.conformance import cases
 from tests.conformance.cases import ENTRIES, Entry
 from tests.support import python_kernels, tracing
 
-CORE = frozenset({dtypes.float32, dtypes.float64, dtypes.int64, dtypes.bool_})
+CORE = frozenset(cases.COMMON)
 ULPS = 4  # of a compiled elementwise op, which has its own polynomials, against NumPy's
 EPSILONS = 64  # of a compiled fold or composite, which adds in another order, relative to the largest result
 
@@ -91,8 +91,8 @@ def test_kernel_is_called_with_the_operands(name):
             assert_equal(y, z, f"{dtype} sample {number}")
 
 
-@pytest.mark.parametrize("phases", [True, False], ids=["phases", "bare"])
-@pytest.mark.parametrize("name, dtype", cases.pairs())
+@pytest.mark.parametrize("phases", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["phases", "bare"])
+@pytest.mark.parametrize("name, dtype", cases.thin(cases.pairs()))
 def test_kernels_in_python(name, dtype, phases):
     entry = ENTRIES[name]
     run, arrays = cases.program(entry, cases.samples(entry, np.dtype(dtype)))
@@ -149,6 +149,7 @@ def batch(dtype: str, phases: bool) -> dict[str, list[Any]]:
     return dict(zip(names, [[np.asarray(y) for y in tree.leaves([r])] for r in results], strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("phases", [True, False], ids=["phases", "bare"])
 @pytest.mark.parametrize("name, dtype", cases.pairs(within=dtypes.EVERY - CORE))
 def test_static_in_a_batch(name, dtype, phases):
