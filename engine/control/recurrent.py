@@ -48,7 +48,8 @@ def _check(x: Any, hx: tuple[Any, ...], weights: tuple[Any, Any], gates: int, op
 
 
 def _quarters(gates: Any, count: int) -> list[Any]:
-    return split(gates, gates.shape[-1] // count, axis=-1)
+    quarters: list[Any] = split(gates, gates.shape[-1] // count, axis=-1)
+    return quarters
 
 
 def _rnn(w_hh: Any, b_hh: Any, nonlinearity: str) -> Cell:

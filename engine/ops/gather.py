@@ -13,7 +13,7 @@ from engine.lowering import Loop, Scalar
 from engine.op import Op, Sample, Trait, apply
 from engine.ops.compare import equal, where
 from engine.ops.create import iota, zeros
-from engine.ops.shape import expand_dims
+from engine.ops.shape import expand_dims, reshape
 from engine.sizes import Shape, Size, product
 from engine.spec import DType, Spec
 
@@ -134,12 +134,13 @@ gather = Op(
     _gather_kernel,
     _gather_spec,
     lower=Loop(_gather_text),
+    batch="gather",
     accepts=dtypes.EVERY,
     casts=None,
     keeps="x",
     onnx="GatherND",
     order=43,
-    vjp=(lambda g, y, x, *index, axis: apply(index_add, zeros(x.shape, dtype=g.dtype), g, *index, axis=axis),),
+    vjp=(lambda g, y, x, *index, axis: apply(add_at, zeros(x.shape, dtype=g.dtype), g, *index, axis=axis),),
     samples=_gather_samples,
     errors=_out_of_range,
     doc="Elements of consecutive axes, from ``axis`` on, chosen by integer arrays of one shape.",
@@ -147,7 +148,7 @@ gather = Op(
 )
 
 
-def _index_add_kernel(x: Any, v: Any, *index: Any, axis: int) -> Any:
+def _add_at_kernel(x: Any, v: Any, *index: Any, axis: int) -> Any:
     out = np.array(x, order="C")
     np.add.at(out, _select(axis, index, x.shape), v)
     return out
@@ -163,11 +164,21 @@ def _write_spec(x: Any, v: Any, *index: Any, axis: int) -> Spec:
     return Spec(x.shape, x.dtype)
 
 
-index_add: Op = Op(
-    "index_add",
-    _index_add_kernel,
+def _lasting(x: Any, v: Any, *index: Any, axis: int) -> Any:
+    """Which elements of v stay: of those written to one position, the last."""
+    places, count = index[0].shape, len(index)
+    turn = reshape(apply(iota, shape=(product(places),), axis=0, dtype=dtypes.int64), places)
+    written = apply(index_set, zeros(x.shape[axis : axis + count], dtype=dtypes.int64), turn, *index, axis=0)
+    stays = equal(apply(gather, written, *index, axis=0), turn)
+    return reshape(stays, (1,) * axis + tuple(places) + (1,) * (v.ndim - axis - len(places)))
+
+
+add_at: Op = Op(
+    "add_at",
+    _add_at_kernel,
     _write_spec,
     lower=Loop(_write_text("o[target + r] = o[target + r] + a1[source + r]"), reuses=0),
+    batch="scatter",
     accepts=dtypes.NUMERIC,
     casts=None,
     keeps="x",
@@ -187,6 +198,7 @@ index_set: Op = Op(
     _index_set_kernel,
     _write_spec,
     lower=Loop(_write_text("o[target + r] = a1[source + r]"), reuses=0),
+    batch="scatter",
     accepts=dtypes.EVERY,
     casts=None,
     keeps="x",
@@ -194,9 +206,14 @@ index_set: Op = Op(
     order=44,
     vjp=(
         lambda g, y, x, v, *index, axis: apply(index_set, g, zeros(v.shape, dtype=g.dtype), *index, axis=axis),
-        lambda g, y, x, v, *index, axis: apply(gather, g, *index, axis=axis),
+        lambda g, y, x, v, *index, axis: where(
+            _lasting(x, v, *index, axis=axis), apply(gather, g, *index, axis=axis), 0.0
+        ),
     ),
-    samples=_write_samples,
+    samples=lambda rng, dtype: [
+        *_write_samples(rng, dtype),
+        Sample(tuple(_places(rng, dtype, (3, 2), np.array([1, -1, 1, 2]), axis=0)), {"axis": 0}),
+    ],
     errors=_write_out_of_range,
     doc="x with v written at the positions that integer arrays name; of repeated positions the last one counts.",
     hidden=True,
@@ -264,6 +281,7 @@ pick = Op(
     _pick_kernel,
     lambda x, index, axis: Spec((*x.shape[:axis], *x.shape[axis + 1 :]), x.dtype),
     lower=Loop(_pick_text),
+    batch="shift",
     accepts=dtypes.COMPUTED,
     casts=None,
     keeps="x",

@@ -31,7 +31,8 @@ def _cut(x: Any, sizes: Sequence[int], axis: int) -> list[Any]:
 
 
 def _in_parts(x: Any, sizes: Sequence[Size], axis: int) -> tuple[Any, ...]:
-    found, start = [], 0
+    found: list[Any] = []
+    start: Size = 0
     for size in sizes:
         found.append(part(x, axis, start, size))
         start = start + size
@@ -62,7 +63,7 @@ def _samples(rng: np.random.Generator, dtype: DType) -> list[Sample]:
     return [Sample((array(rng, dtype, 3, 4),), {"axis": 0}), Sample((array(rng, dtype, 3, 4),), {"axis": 1})]
 
 
-entries = Op(
+entries: Op = Op(
     "entries",
     lambda x, axis: list(np.moveaxis(x, axis, 0)),
     lambda x, axis: [Spec((*x.shape[:axis], *x.shape[axis + 1 :]), x.dtype)] * int(x.shape[axis]),
@@ -78,7 +79,7 @@ entries = Op(
 )
 
 
-stacked = Op(
+stacked: Op = Op(
     "stack",
     lambda *xs, axis: np.stack(xs, axis),
     lambda *xs, axis: Spec((*xs[0].shape[:axis], len(xs), *xs[0].shape[axis:]), xs[0].dtype),

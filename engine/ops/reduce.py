@@ -226,6 +226,7 @@ def _position(name: str, kernel: Any, sign: str, onnx: str) -> Op:
         lambda x, axis: kernel(x, axis=axis, keepdims=True),
         infer,
         lower=Loop(lambda specs, out, attrs: (_position_text(sign), list(around(specs[0].shape, attrs["axis"])))),
+        batch="shift",
         accepts=dtypes.NUMERIC,
         keeps="",
         onnx=onnx,

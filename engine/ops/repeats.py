@@ -95,13 +95,13 @@ def diff(x: Any, /, *, axis: int = -1, n: int = 1, prepend: Any = None, append: 
     """The differences x[i+1] - x[i] between neighbours along an axis, taken ``n`` times (Array API).
 
     ``prepend``, ``append``: arrays to put before and behind x first, of its shape but for that axis (or 0-d). The axis of
-    the result is shorter by n, and not less than 0.
+    the result is shorter by n, and not less than 0. With n = 0 the result is x itself, as in NumPy and PyTorch.
     """
     x = as_handle(x)
     place = normal_axis(axis, x.ndim, "diff", x)
     if not isinstance(n, int) or n < 0:
         raise ArgumentError(f"n must be a non-negative int, not {n!r}", op="diff", operands=(x,))
-    edges = [_edge(e, x, place) for e in (prepend, append)]
+    edges = [_edge(e, x, place) for e in (prepend, append)] if n else [None, None]
     if any(e is not None for e in edges):
         x = concat([e for e in (edges[0], x, edges[1]) if e is not None], axis=place)
     for _ in range(n):

@@ -16,7 +16,8 @@ from engine.op import Op, Sample, apply, as_handle
 from engine.ops.compare import equal, where
 from engine.ops.create import iota
 from engine.ops.dtype import astype
-from engine.ops.joins import pad, roll
+from engine.ops.joins import roll
+from engine.ops.pad import pad
 from engine.ops.reduce import around
 from engine.ops.slices import flip
 from engine.spec import DType, Spec
@@ -75,6 +76,7 @@ _recurrence: Op = Op(
     _recurrence_kernel,
     lambda a, b, axis: Spec(b.shape, b.dtype),
     lower=Loop(_text("a0, a1", "a1[here]", "a0[here] * o[here - inner] + a1[here]")),
+    batch="shift",
     accepts=dtypes.FLOATS,
     keeps="xy",
     order=43,
@@ -101,6 +103,7 @@ def _running(name: str, ufunc: Any, later: str, **rest: Any) -> Op:
         lambda x, axis: ufunc.accumulate(x, axis=axis, dtype=x.dtype),
         lambda x, axis: Spec(x.shape, x.dtype),
         lower=Loop(_text("a0", "a0[here]", later)),
+        batch="shift",
         accepts=dtypes.NUMERIC,
         order=44,
         samples=_samples,

@@ -62,6 +62,7 @@ _reshape: Op = Op(
     lambda x, shape: Spec(shape, x.dtype),
     lower=View(_reshape_layout),
     onnx="Reshape",
+    batch="shaped",
     order=5,
     traits=[Trait.VIEW],
     vjp=(lambda g, y, x, shape: apply(_reshape, g, shape=x.shape),),
@@ -168,6 +169,7 @@ _permute: Op = Op(
     lambda x, axes: Spec(tuple(x.shape[a] for a in axes), x.dtype),
     lower=View(lambda layout, old, new, attrs: Layout(layout.offset, tuple(layout.strides[a] for a in attrs["axes"]))),
     onnx="Transpose",
+    batch="permuted",
     order=6,
     traits=[Trait.VIEW],
     vjp=(lambda g, y, x, axes: apply(_permute, g, axes=tuple(int(i) for i in np.argsort(axes))),),
@@ -235,6 +237,7 @@ broadcast_op = Op(
     lambda x, shape: Spec(shape, x.dtype),
     lower=View(_broadcast_layout),
     onnx="Expand",
+    batch="shaped",
     order=4,
     traits=[Trait.VIEW],
     vjp=(lambda g, y, x, shape: g,),  # the reverse pass sums what was broadcast

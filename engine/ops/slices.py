@@ -68,6 +68,7 @@ slice_ = Op(
     lambda x, starts, sizes, steps: Spec(sizes, x.dtype),
     lower=View(lambda layout, old, new, attrs: _slice_layout(layout, attrs)),
     onnx="Slice",
+    batch="sliced",
     order=5,
     traits=[Trait.VIEW],
     vjp=(
@@ -91,6 +92,7 @@ slice_set: Op = Op(
         ]
     ),
     onnx="ScatterND",
+    batch="sliced",
     order=30,
     vjp=(
         lambda g, y, x, v, starts, sizes, steps: apply(

@@ -77,7 +77,7 @@ def logsumexp(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
 
 @composite(samples=lambda rng, dtype: fold_samples(rng, dtype)[:3], errors=fold_errors, onnx="ReduceL2")
 def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: float = 2) -> Any:
-    """The ``ord``-norm over the given axes, or all; the gradient of the 2-norm at 0 is 0 (Array API).
+    """The ``ord``-norm over the given axes, or all; gradients at 0, where there are none, are 0 (Array API).
 
     ``ord``: 2, 1, 0 (number of nonzeros), inf, -inf or any other number p for sum(|x|^p)^(1/p).
     """
@@ -95,4 +95,11 @@ def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: flo
         total = sum(square(x), axis=axis, keepdims=keepdims)
         zero = equal(total, 0)
         return where(zero, 0.0, sqrt(where(zero, 1.0, total)))
-    return pow(sum(pow(abs_(x), ord), axis=axis, keepdims=keepdims), 1 / ord)
+    powers = pow(abs_(x), ord) if ord > 1 else _power_from_zero(abs_(x), ord)
+    return _power_from_zero(sum(powers, axis=axis, keepdims=keepdims), 1 / ord)
+
+
+def _power_from_zero(x: Any, exponent: float) -> Any:
+    """x ** exponent of what is not negative, with the gradient 0 at 0."""
+    zero = equal(x, 0)
+    return where(zero, 0.0 if exponent > 0 else math.inf, pow(where(zero, 1.0, x), exponent))

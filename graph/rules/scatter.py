@@ -14,7 +14,7 @@ from graph.rulebook import Rulebook, handles
 scatter = Rulebook("scatter")
 
 
-@scatter.generic("rounding", [OPS["index_add"]], over=[FULL], zeros=True, integers=True)
+@scatter.generic("rounding", [OPS["add_at"]], over=[FULL], zeros=True, integers=True)
 def one_of_each_row(record: Record) -> Any:
     """zeros with v added at (row, k[row]) = where(k == 0, 1, 2, .., v, 0), k being checked by a gather already"""
     zeros, v, *index = record.args
