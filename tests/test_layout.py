@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -77,12 +78,15 @@ def test_import_leaves_the_heavy_packages_alone():
     assert json.loads(found.stdout) == []
 
 
-def test_import_is_quick():
+def test_import_is_quick(tmp_path):
+    # As installed: with the byte code that the first import leaves, even where the environment forbids to write it.
+    env = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"} | {"PYTHONPYCACHEPREFIX": str(tmp_path)}
     clock = "import time; t = time.perf_counter(); import {}; print(time.perf_counter() - t)"
     ours, numpys = [], []
+    python("import tapegraph", env=env)
     for _ in range(5):  # by turns, so that a busy moment hits both
-        numpys.append(float(python(clock.format("numpy")).stdout))
-        ours.append(float(python(clock.format("tapegraph")).stdout))
+        numpys.append(float(python(clock.format("numpy"), env=env).stdout))
+        ours.append(float(python(clock.format("tapegraph"), env=env).stdout))
     # The quietest of the runs is what importing costs; the rest is what else the machine was doing.
     assert min(ours) - min(numpys) <= 0.35 or statistics.median(ours) - statistics.median(numpys) <= 0.35
 
