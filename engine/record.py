@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -65,3 +65,15 @@ class Record:
 
     def __repr__(self) -> str:
         return f"%{self.serial} = {self.op.name}: {self.spec}"
+
+
+def needed(results: Iterable[Record]) -> list[Record]:
+    """The records that ``results`` depend on, themselves included, in dependence order."""
+    seen: set[Record] = set(results)
+    stack = list(seen)
+    while stack:
+        for parent in stack.pop().args:
+            if parent not in seen:
+                seen.add(parent)
+                stack.append(parent)
+    return sorted(seen, key=lambda r: r.serial)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from engine.record import Record
+from engine.record import Record, needed
 from engine.sizes import names_in
 from engine.state import State
 
@@ -60,15 +59,3 @@ class Graph:
                 for name in sorted(names_in(n)):
                     found.setdefault(name)
         return list(found)
-
-
-def needed(results: Iterable[Record]) -> list[Record]:
-    """The records that ``results`` depend on, themselves included, in dependence order."""
-    seen: set[Record] = set(results)
-    stack = list(seen)
-    while stack:
-        for parent in stack.pop().args:
-            if parent not in seen:
-                seen.add(parent)
-                stack.append(parent)
-    return sorted(seen, key=lambda r: r.serial)

@@ -8,9 +8,8 @@ import numpy as np
 
 from engine.control.body import Body, Traced
 from engine.errors import UnsupportedError
-from engine.record import Record
+from engine.record import Record, needed
 from engine.state import State
-from graph.graph import needed
 from graph.symbol import Symbol
 from graph.trace import Trace
 

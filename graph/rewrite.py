@@ -10,9 +10,9 @@ from typing import Any
 from engine import dispatch, origin
 from engine.errors import InternalError
 from engine.op import Op
-from engine.record import Record
+from engine.record import Record, needed
 from graph.builder import Builder
-from graph.graph import Graph, needed
+from graph.graph import Graph
 from graph.pattern import FULL, Environment, match, nearest, ops
 from graph.rulebook import Rule, Rulebook
 from graph.substitute import Substitution

@@ -9,6 +9,7 @@ import numpy as np
 
 from engine import batching, dispatch, dtypes
 from engine.autodiff import zero
+from engine.control import sums
 from engine.control.body import Body, Traced, follows, handles, row, trace
 from engine.control.slopes import pulled, pushed
 from engine.errors import ArgumentError, DTypeError, ShapeError
@@ -44,21 +45,31 @@ def steps(
         return _in_python(step, init, xs, length, reverse)
     body, consts, extra = _with_states(traced, n)
     carried = [*(interpreter.read(s) for s in extra), *init]
-    results = apply(
-        _scan,
-        *consts,
-        *carried,
-        *xs,
-        body=body,
-        consts=len(consts),
-        carries=len(carried),
-        length=length,
-        reverse=reverse,
-    )
+    results = _record(body, consts, carried, xs, length, reverse)
     for state, value in zip(extra, results):
         interpreter.assign(state, value)
     outputs = len(body.outputs)
     return list(results[len(extra) : len(carried)]), list(results[len(carried) : outputs])
+
+
+def _record(
+    body: Body, consts: list[Any], carried: list[Any], xs: Sequence[Any], length: Size, reverse: bool
+) -> list[Any]:
+    """The results of a scan as a record, which carries add up products being left to one product behind it."""
+    found = sums.found_in(body, len(consts), len(carried))
+    lean, rows = sums.without(body, len(consts), len(carried), found) if found else (body, [])
+    gone = {s.number for s in found}
+    kept = [c for i, c in enumerate(carried) if i not in gone]
+    how = {"body": lean, "consts": len(consts), "carries": len(kept), "length": length, "reverse": reverse}
+    results = apply(_scan, *consts, *kept, *xs, **how)
+    if not found:
+        return list(results)
+    outputs = len(lean.outputs)
+    entries = body.inputs[len(consts) + len(carried) :]
+    stacked = dict(zip(entries, xs, strict=True)) | dict(zip(lean.outputs, results[:outputs], strict=True))
+    last, totals = iter(results[: len(kept)]), {s.number: s for s in found}
+    carries = [sums.total(totals[i], stacked, c) if i in gone else next(last) for i, c in enumerate(carried)]
+    return [*carries, *results[len(kept) : outputs - len(rows)]]
 
 
 def _over_batches(

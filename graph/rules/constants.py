@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 
 from engine.op import OPS, Trait, apply
-from engine.record import Record
+from engine.record import Record, needed
 from engine.sizes import product, same
 from graph.fold import constant, folded
-from graph.graph import needed
 from graph.pattern import FULL, Const, computed
 from graph.rulebook import Rulebook, handles
 

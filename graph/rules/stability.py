@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine.record import Record
+from engine.record import Record, needed
 from engine.sizes import Dim
-from graph.graph import needed
 from graph.pattern import OPS, Attr, ops
 from graph.rulebook import Rulebook
 
