@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from engine.op import OPS, Op, Trait, apply
 from engine.sizes import Size
 
-# A way takes the op, the size of the batch, the operands with the batch along axis 0 where their flag says so, the
-# flags and the attributes; it gives the result (a tuple of them) with the batch along axis 0.
-Way = Callable[[Op, Size, list[Any], Sequence[bool], dict[str, Any]], Any]
+# A way takes the op, the size of the batch (or the vmap itself: ``engine.vmap.within``), the operands with the batch
+# along axis 0 where their flag says so, the flags and the attributes; it gives the result (a tuple of them) with the
+# batch along axis 0, or NotImplemented where this call has no whole form: then the op's expansion is batched, or the op
+# runs entry by entry.
+Way = Callable[[Op, Any, list[Any], Sequence[bool], dict[str, Any]], Any]
 
 
 def reshaped(x: Any, shape: tuple[Size, ...]) -> Any:
@@ -20,7 +24,17 @@ def reshaped(x: Any, shape: tuple[Size, ...]) -> Any:
 
 def repeated(x: Any, size: Size) -> Any:
     """x once for each entry of the batch."""
-    return apply(OPS["broadcast_to"], x, shape=(size, *x.shape))
+    return broadcast_to(x, (size, *x.shape))
+
+
+def broadcast_to(x: Any, shape: tuple[Size, ...]) -> Any:
+    """x with axes of size 1, and new ones in front, repeated to a shape."""
+    return apply(OPS["broadcast_to"], x, shape=shape)
+
+
+def nothing(spec: Any) -> Any:
+    """A batch without entries."""
+    return apply(OPS["full"], shape=(0, *spec.shape), value=np.zeros((), spec.dtype).item(), dtype=spec.dtype)
 
 
 def moved(x: Any, source: int, target: int) -> Any:
@@ -30,10 +44,10 @@ def moved(x: Any, source: int, target: int) -> Any:
     return apply(OPS["permute_dims"], x, axes=tuple(axes))
 
 
-def aligned(args: list[Any], flags: Sequence[bool]) -> list[Any]:
-    """Operands with axes of size 1 behind the batch, so that they broadcast as the single entries do."""
+def aligned(args: list[Any], flags: Sequence[bool], rank: int = 0) -> list[Any]:
+    """Operands with axes of size 1 behind the batch, so that they broadcast as the single entries do (of ``rank`` axes)."""
     ranks = [a.ndim - flag if hasattr(a, "ndim") else 0 for a, flag in zip(args, flags, strict=True)]
-    rank = max(ranks)
+    rank = max(rank, *ranks)
     return [
         reshaped(a, (a.shape[0], *(1,) * (rank - r), *a.shape[1:])) if flag and r < rank else a
         for a, flag, r in zip(args, flags, ranks, strict=True)
@@ -69,9 +83,10 @@ def leading(op: Op, size: Size, args: list[Any], flags: Sequence[bool], attrs: d
     return apply(op, *aligned(every(args, flags, size), [hasattr(a, "ndim") for a in args]), **attrs)
 
 
-def products(op: Op, size: Size, args: list[Any], flags: Sequence[bool], attrs: dict[str, Any]) -> Any:
-    """Matrix products: the batch is one more axis before the matrices', where both have one."""
-    return apply(op, *aligned(args, flags), **attrs)
+def broadcast(op: Op, size: Size, args: list[Any], flags: Sequence[bool], attrs: dict[str, Any]) -> Any:
+    """The result has the shape of the first operand; the others broadcast to it."""
+    args = [*every(args[:1], flags[:1], size), *args[1:]]
+    return apply(op, *aligned(args, [True, *flags[1:]]), **attrs)
 
 
 def shaped(op: Op, size: Size, args: list[Any], flags: Sequence[bool], attrs: dict[str, Any]) -> Any:
@@ -94,31 +109,13 @@ def sliced(op: Op, size: Size, args: list[Any], flags: Sequence[bool], attrs: di
     return apply(op, *every(args, flags, size), **{**attrs, **found})
 
 
-def indexed(first: int) -> Way:
-    """Integer arrays, from operand ``first`` on, name places along consecutive axes from ``axis`` on."""
-
-    def way(op: Op, size: Size, args: list[Any], flags: Sequence[bool], attrs: dict[str, Any]) -> Any:
-        axis = attrs["axis"]
-        if not any(flags[first:]):
-            return apply(op, *every(args[:first], flags[:first], size), *args[first:], **{**attrs, "axis": axis + 1})
-        if axis:
-            return WAYS["entries"](op, size, args, flags, attrs)
-        given = every(args, flags, size)
-        shape = given[first].shape
-        line = apply(OPS["iota"], shape=(size, *(1,) * (len(shape) - 1)), axis=0, dtype=given[first].dtype)
-        rows = apply(OPS["broadcast_to"], line, shape=shape)
-        return apply(op, *given[:first], rows, *given[first:], **attrs)
-
-    return way
-
-
 def spelt_out(op: Op, size: Size, args: list[Any], flags: Sequence[bool], attrs: dict[str, Any]) -> Any:
     """Never called: an op that is spelt out in others is batched through them."""
     raise AssertionError(op.name)
 
 
 def way_of(op: Op) -> Way:
-    """How an op is batched: as it says, as its kind implies, or one entry after the other."""
+    """How an op is batched: as it says, as its kind implies, through its expansion, or one entry after the other."""
     if op.batch is not None:
         return op.batch if callable(op.batch) else WAYS[op.batch]
     if Trait.ELEMENTWISE in op.traits:
@@ -128,14 +125,13 @@ def way_of(op: Op) -> Way:
     return spelt_out if op.expand is not None else WAYS["entries"]
 
 
-# "entries", one entry after the other, is added by ``engine.control.batched``: it is a scan.
+# "entries", one entry after the other, is added by ``engine.control.steps``: it is a scan. Those of
+# ``engine.folding`` make the batch a part of an axis the op has.
 WAYS: dict[str, Way] = {
     "shift": shift,
     "leading": leading,
-    "products": products,
+    "broadcast": broadcast,
     "shaped": shaped,
     "permuted": permuted,
     "sliced": sliced,
-    "gather": indexed(1),
-    "scatter": indexed(2),
 }

@@ -16,7 +16,7 @@ from engine.op import Op, Sample, apply
 from engine.ops.random import default_generator
 from engine.record import Record, next_serial
 from engine.spec import Spec
-from engine.vmap import Vmap
+from engine.vmap import Vmap, within
 
 
 def _vjp(gs: list[Any], ys: tuple[Any, ...], *operands: Any, inputs: int, outputs: int, back: Any) -> list[Any]:
@@ -25,14 +25,25 @@ def _vjp(gs: list[Any], ys: tuple[Any, ...], *operands: Any, inputs: int, output
     return [*found, *[None] * (len(operands) - inputs)]
 
 
-def _over_batch(op: Op, size: Any, args: list[Any], flags: Sequence[bool], attrs: dict[str, Any]) -> Any:
-    """Inside vmap: the rule sees single values, as its author wrote it for them."""
-    inner = Vmap(dispatch.current(), size, object(), "same")
+def _over_batch(op: Op, outer: Vmap, args: list[Any], flags: Sequence[bool], attrs: dict[str, Any]) -> Any:
+    """Inside vmap: the rule sees single values, as its author wrote it for them, and what all entries share as it is."""
+    known = attrs["inputs"] + attrs["outputs"]
+    shared = {i: a for i, (a, flag) in enumerate(zip(args[known:], flags[known:], strict=True)) if not flag}
 
-    def wrapped(given: Sequence[Any], held: Sequence[Any], gs: list[Any]) -> list[Any]:
-        return list(inner.inside(attrs["back"])(list(given), list(held), gs))
+    def rule(given: list[Any], own: list[Any], gs: list[Any]) -> list[Any]:
+        feed = iter(own)
+        held = [shared[i] if i in shared else next(feed) for i in range(len(args) - known)]
+        return list(attrs["back"](given, held, gs))
 
-    return apply(op, *batching.every(args, flags, size), **{**attrs, "back": wrapped})
+    def back(given: Sequence[Any], held: Sequence[Any], gs: list[Any]) -> list[Any]:
+        return list(outer.inside(rule)(list(given), list(held), gs))
+
+    first = batching.every(args[:known], flags[:known], outer.size)
+    own = [a for a, flag in zip(args[known:], flags[known:], strict=True) if flag]
+    return apply(op, *first, *own, **{**attrs, "back": back})
+
+
+within(_over_batch)
 
 
 # Operands: inputs, outputs computed from them apart from the tape, and what the gradient rule will need.
@@ -53,6 +64,7 @@ barrier = Op(
     lambda x, tag: x,
     lambda x, tag: Spec(x.shape, x.dtype),
     lower=Scalar("{0}", expensive=True),
+    batch="shift",
     accepts=dtypes.EVERY,
     casts=None,
     keeps="",

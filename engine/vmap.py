@@ -6,65 +6,15 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 
-from engine import batching, dispatch, tree
-from engine.errors import ArgumentError, ShapeError, SymbolError, UnsupportedError
-from engine.handle import Handle, is_scalar
+from engine import batching, dispatch, folding, tree
+from engine.batch_axes import axes_of, batch_size, spread
+from engine.batched import Batched, refuse_backward
+from engine.errors import ArgumentError, UnsupportedError
+from engine.handle import Handle
 from engine.makers import public
-from engine.op import Op, Trait
+from engine.op import Op, apply
 from engine.record import Record
-from engine.sizes import Shape, Size, agree
-from engine.spec import DType
-
-
-class Batched(Handle):
-    """One value standing for a whole batch of them: ``whole`` has the batch along axis 0, which ``shape`` leaves out."""
-
-    __slots__ = ("level", "whole")
-
-    def __init__(self, whole: Any, level: object) -> None:
-        self.whole = whole
-        self.level = level
-
-    @property
-    def shape(self) -> Shape:
-        return self.whole.shape[1:]  # type: ignore[no-any-return]
-
-    @property
-    def dtype(self) -> DType:
-        return self.whole.dtype  # type: ignore[no-any-return]
-
-    def _fresh(self) -> Batched:
-        return Batched(self.whole, self.level)
-
-    def _rebind(self, new: Any) -> None:
-        if not isinstance(new, Batched) or new.level is not self.level:
-            raise UnsupportedError("a batch cannot become a single value", op="assign", operands=(self,))
-        self.whole = new.whole
-
-    def _valueless(self, use: str) -> Any:
-        raise SymbolError(
-            f"{use} needs one value, and inside vmap this stands for a whole batch",
-            operands=(self,),
-            fix="choose with where(condition, a, b) or tg.cond, or call the function on one entry at a time",
-        )
-
-    def __bool__(self) -> bool:
-        return bool(self._valueless("if, while, and, or, not and bool()"))
-
-    def __float__(self) -> float:
-        return float(self._valueless("float()"))
-
-    def __int__(self) -> int:
-        return int(self._valueless("int()"))
-
-    __index__ = __int__
-
-    def item(self) -> Any:
-        """Raises SymbolError: a batch is many numbers."""
-        return self._valueless("item()")
-
-    def __repr__(self) -> str:
-        return f"<one of {self.whole.shape[0]} of {self.dtype.name}{list(self.shape)}>"
+from engine.sizes import Shape, Size
 
 
 class Vmap:
@@ -97,6 +47,13 @@ class Vmap:
         with dispatch.interpret(self.base):
             return batching.repeated(handle, self.size)
 
+    def along(self, handle: Any, shape: Shape) -> Any:
+        """What a handle stands for, broadcast to a shape that begins with the batch; a single number stays one."""
+        if not self.mine(handle):
+            return batching.broadcast_to(handle, shape) if handle.ndim else handle
+        (whole,) = batching.aligned([handle.whole], [True], len(shape) - 1)
+        return batching.broadcast_to(whole, shape)
+
     def inside(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """``function`` of single values as one of whole batches, to be called by ``base``; nested results are kept."""
 
@@ -115,21 +72,30 @@ class Vmap:
         args = op.prepare(args)
         flags = [self.mine(a) for a in args]
         if not any(flags):
-            if Trait.RANDOM in op.traits and self.randomness == "error":
-                raise UnsupportedError(
-                    "random numbers inside vmap would be the same for each entry of the batch",
-                    op=op.name,
-                    fix="pass vmap(..., randomness='same') if that is meant, or draw them outside with a batch axis",
-                )
             with dispatch.interpret(self.base):
                 return self.base.apply(op, args, attrs)
+        spec = op.spec(args, attrs)  # a mistake is told with the shapes of one entry
         way = batching.way_of(op)
-        if way is batching.spelt_out:
-            return op.expand(*args, **attrs)  # type: ignore[misc]
-        op.spec(args, attrs)  # a mistake is told with the shapes of one entry
-        with dispatch.interpret(self.base):
-            found = way(op, self.size, [a.whole if f else a for a, f in zip(args, flags)], flags, attrs)
+        found: Any = NotImplemented
+        if way is not batching.spelt_out:
+            found = self._whole(way, spec, op, args, flags, attrs)
+        if found is NotImplemented:
+            if op.expand is not None:
+                return op.expand(*args, **attrs)
+            found = self._whole(batching.WAYS["entries"], spec, op, args, flags, attrs)
         return tuple(map(self.wrap, found)) if op.many else self.wrap(found)
+
+    def _whole(
+        self, way: batching.Way, spec: Any, op: Op, args: tuple[Any, ...], flags: list[bool], attrs: dict[str, Any]
+    ) -> Any:
+        """The op on all entries, as a way says, under this interpreter."""
+        given = [a.whole if f else a for a, f in zip(args, flags, strict=True)]
+        with dispatch.interpret(self.base):
+            if isinstance(self.size, int) and self.size == 0 and way is batching.WAYS["entries"]:
+                return [batching.nothing(s) for s in spec] if op.many else batching.nothing(spec)
+            if way in _WITHIN:
+                return way(op, self, given, flags, attrs)
+            return way(op, self.size, given, flags, attrs)
 
     def over(self, base: Any) -> Vmap:
         """The same batch around another interpreter."""
@@ -143,11 +109,7 @@ class Vmap:
         return found
 
     def owner(self, record: Record) -> Any:
-        raise UnsupportedError(
-            "backward() inside vmap would mix the entries of the batch",
-            op="backward",
-            fix="use tg.grad inside vmap, or call backward() outside",
-        )
+        refuse_backward()
 
     def asarray(self, value: Any, dtype: Any) -> Any:
         return self.base.asarray(value, dtype)
@@ -182,6 +144,42 @@ class Vmap:
         raise AssertionError("control flow inside vmap goes through engine.control.batched")
 
 
+def drawn_in_vmap(draw: Callable[..., Any], shape: Shape, *rest: Any) -> Any:
+    """What ``draw(shape, *rest)`` takes from a stream of random numbers; each vmap around says whether entries share it.
+
+    With numbers of its own for each entry, the stream moves on by those of all entries.
+    """
+    inner = dispatch.current()
+    if not isinstance(inner, Vmap):
+        return draw(shape, *rest)
+    if inner.randomness == "error":
+        raise UnsupportedError(
+            "random numbers inside vmap: it is not said whether all entries share them",
+            op="vmap",
+            fix="pass vmap(..., randomness='different') or 'same', or draw with key= from a batch of keys",
+        )
+    if inner.randomness == "same":
+        if any(map(inner.mine, rest)):
+            return _shared_words(inner, draw, shape, *rest)
+        with dispatch.interpret(inner.base):
+            return drawn_in_vmap(draw, shape, *rest)
+    whole = (inner.size, *shape)
+    with dispatch.interpret(inner.base):
+        found = drawn_in_vmap(draw, whole, *(inner.along(r, whole) if isinstance(r, Handle) else r for r in rest))
+    return inner.wrap(found)
+
+
+def _shared_words(inner: Vmap, draw: Callable[..., Any], shape: Shape, *rest: Any) -> Any:
+    """The same random words for each entry, put to a use that differs from entry to entry."""
+    if isinstance(inner.base, Vmap) and inner.base.randomness != "same":
+        raise UnsupportedError(
+            "bounds that differ from entry to entry, of numbers that entries share, in a vmap that does not share them",
+            op="vmap",
+            fix="pass randomness='different' to both, or draw with key= from a batch of keys",
+        )
+    return draw(shape, *rest)
+
+
 def beneath(by: Any, run: Callable[[list[Any]], list[Any]], values: list[Any]) -> list[Any]:
     """``run(values)`` where the records it walks were made by ``by``; its results are handles of the current mode.
 
@@ -196,6 +194,25 @@ def beneath(by: Any, run: Callable[[list[Any]], list[Any]], values: list[Any]) -
     with dispatch.interpret(lowered):
         found = run(given)
     return [None if v is None else _raised(v, current, by) for v in found]
+
+
+_WITHIN: set[Any] = set()
+
+
+def within(way: Callable[..., Any]) -> None:
+    """Give a way the vmap itself in place of the size of its batch: the op has a rule that will run inside."""
+    _WITHIN.add(way)
+
+
+def _ticket(op: Op, outer: Vmap, args: list[Any], flags: Sequence[bool], attrs: dict[str, Any]) -> Any:
+    """A gate in front of whole batches, whose rule sees the gradients of single values."""
+    ticket = attrs["ticket"]
+    ticket.rule = outer.inside(ticket.rule)
+    return batching.repeated(apply(op, *batching.every(args, flags, outer.size), **attrs), outer.size)
+
+
+within(_ticket)
+batching.WAYS.update(folding.WAYS, ticket=_ticket)
 
 
 def _without(current: Any, by: Vmap) -> Any:
@@ -235,19 +252,20 @@ def vmap(
 
     ``in_axes``: the axis of each argument that is the batch, None for an argument that all entries share; one number
     for all arguments, or a tuple with one entry (a number, None, or a structure of them) for each. ``out_axes``: where
-    the batch goes in the results. ``randomness``: "error", or "same" for the same draws in each entry (jax.vmap,
-    torch.func.vmap). Nests, and works under and over ``grad``. An op without a batched form is run entry by entry.
+    the batch goes in the results. ``randomness``: whether draws from a generator are an "error", the "same" for each
+    entry, or "different" (drawn for all entries at once); a draw with ``key=`` is a function of its key, in a batch as
+    elsewhere (jax.vmap, torch.func.vmap). Nests, and works under and over ``grad``. An op without a batched form is run entry by entry.
     Raises ShapeError where the batch sizes differ, SymbolError where the function needs the value of one entry.
     """
-    if randomness not in ("error", "same"):
-        raise ArgumentError(f"randomness must be 'error' or 'same', not {randomness!r}", op="vmap")
+    if randomness not in ("error", "same", "different"):
+        raise ArgumentError(f"randomness must be 'error', 'same' or 'different', not {randomness!r}", op="vmap")
 
     @wraps(function)
     def run(*args: Any, **kwargs: Any) -> Any:
         base = dispatch.current()
         given = [a if isinstance(a, Handle) else base.asarray(a, None) for a in tree.leaves(args)]
-        axes = _axes(in_axes, args)
-        size = _size(given, axes)
+        axes = axes_of(in_axes, args)
+        size = batch_size(given, axes)
         level = object()
         inner = Vmap(base, size, level, randomness)
         wrapped = [
@@ -257,7 +275,7 @@ def vmap(
         with dispatch.interpret(inner):
             value = function(*tree.rebuild(args, wrapped), **kwargs)
             results = [inner._handle(v) for v in tree.leaves(value)]
-        places = [out_axes] * len(results) if isinstance(out_axes, int) else _spread(out_axes, value)
+        places = [out_axes] * len(results) if isinstance(out_axes, int) else spread(out_axes, value)
         moved = []
         for h, place in zip(results, places, strict=True):
             if place is None:
@@ -266,46 +284,11 @@ def vmap(
                 moved.append(h)
             else:
                 whole = inner.unwrap(h)
+                if not -whole.ndim <= place < whole.ndim:
+                    raise ArgumentError(
+                        f"out_axes puts the batch at axis {place} of a result of {whole.ndim} axes with it", op="vmap"
+                    )
                 moved.append(batching.moved(whole, 0, place % whole.ndim))
         return tree.rebuild(value, moved)
 
     return run
-
-
-def _axes(in_axes: Any, args: Sequence[Any]) -> list[int | None]:
-    if isinstance(in_axes, tuple | list):
-        if len(in_axes) != len(args):
-            raise ArgumentError(f"in_axes has {len(in_axes)} entries for {len(args)} arguments", op="vmap")
-        found: list[int | None] = []
-        for axis, arg in zip(in_axes, args, strict=True):
-            found += _spread(axis, arg)
-        return found
-    return _spread(in_axes, list(args))
-
-
-def _spread(axes: Any, values: Any) -> list[int | None]:
-    """An axis for each leaf: one number for all of them, or a structure like the values'."""
-    if axes is None or isinstance(axes, int):
-        return [axes] * len(tree.leaves([values]))
-    if isinstance(values, dict):
-        return [a for key, v in values.items() for a in _spread(axes[key], v)]
-    if not isinstance(values, list | tuple) or len(axes) != len(values):
-        raise ArgumentError("in_axes and out_axes have the structure of what they belong to", op="vmap")
-    return [a for axis, v in zip(axes, values, strict=True) for a in _spread(axis, v)]
-
-
-def _size(given: list[Any], axes: list[int | None]) -> Size:
-    sizes = []
-    for h, axis in zip(given, axes, strict=True):
-        if axis is None or is_scalar(h):
-            continue
-        if not -h.ndim <= axis < h.ndim:
-            raise ShapeError(f"has no axis {axis} for the batch", op="vmap", operands=(h,))
-        sizes.append(h.shape[axis])
-    if not sizes:
-        raise ArgumentError("needs an argument with a batch axis; every entry of in_axes is None", op="vmap")
-    for n in sizes[1:]:
-        if not agree(n, sizes[0]):
-            raise ShapeError(f"batch sizes {sizes[0]} and {n} differ", op="vmap", operands=given)
-    first: Size = sizes[0]
-    return first

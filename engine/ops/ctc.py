@@ -21,9 +21,10 @@ from engine.ops.ctc_paths import ctc_paths
 from engine.ops.dtype import astype, stop_gradient
 from engine.ops.gather import gather, in_range, pick
 from engine.ops.index import take
-from engine.ops.joins import concat, pad
+from engine.ops.joins import concat
 from engine.ops.losses import check_reduction, equal_shapes, reduced
 from engine.ops.math import exp, log
+from engine.ops.pad import pad
 from engine.ops.running import cumulative_sum
 from engine.ops.shape import expand_dims, permute_dims, reshape
 from engine.ops.slices import part

@@ -147,9 +147,12 @@ def alpha_dropout(
 def feature_alpha_dropout(
     x: Any, p: float = 0.5, training: bool = False, inplace: bool = False, *, generator: Generator | None = None
 ) -> Any:
-    """alpha_dropout of whole channels. x: [n, channels, ...]. Raises ShapeError for fewer axes, ArgumentError for another p."""
+    """alpha_dropout of whole channels. x: [n, channels, ...].
+
+    Raises ShapeError for fewer axes where it drops anything, ArgumentError for another p.
+    """
     x = as_handle(x)
-    if x.ndim < 2:
+    if training and p and x.ndim < 2:
         raise ShapeError("needs at least two axes: batch, channels", op="feature_alpha_dropout", operands=(x,))
     shape = (*x.shape[:2], *[1] * (x.ndim - 2))
     return _to_saturation(x, p, training, shape, "feature_alpha_dropout", generator)

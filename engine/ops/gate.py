@@ -51,7 +51,7 @@ def _pass_vjp(g: Any, y: Any, x: Any, token: Any, ticket: Ticket | None, number:
     if ticket is None:
         return [g, None]
     ticket.leave(number, g)
-    return [None, full((), 0.0, dtype=token.dtype)]
+    return [None, full(token.shape, 0.0, dtype=token.dtype)]
 
 
 def _ticket_samples(rng: np.random.Generator, dtype: DType) -> list[Sample]:
@@ -64,6 +64,7 @@ _ticket = Op(
     lambda *values, ticket: Spec((), values[0].dtype),
     vjp=_ticket_vjp,
     lower=Loop(_ticket_text),
+    batch="ticket",
     accepts=dtypes.FLOATS,
     casts=None,
     keeps="",
@@ -77,6 +78,7 @@ _pass = Op(
     lambda x, token, ticket, number: Spec(x.shape, x.dtype),
     vjp=_pass_vjp,
     lower=Scalar("{0}"),
+    batch="shift",
     accepts=dtypes.FLOATS,
     casts=None,
     keeps="",

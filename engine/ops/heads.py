@@ -50,6 +50,7 @@ even_parts = Op(
     _parts_spec,
     vjp=_parts_vjp,
     expand=_parts_in_ops,
+    batch="shift",
     accepts=dtypes.FLOATS,
     casts=None,
     keeps="",

@@ -12,9 +12,9 @@ from engine.errors import ShapeError
 from engine.lowering import Product
 from engine.makers import publish
 from engine.op import Op, Sample, apply, as_handle
-from engine.ops.arithmetic import add
+from engine.ops.arithmetic import add, multiply
 from engine.ops.shape import expand_dims, matrix_transpose, reshape, squeeze
-from engine.sizes import agree, product, show_size
+from engine.sizes import agree, product, same, show_size
 from engine.spec import DType, Incompatible, Spec, broadcast
 
 
@@ -48,17 +48,23 @@ def _errors(rng: np.random.Generator, dtype: DType) -> list[Sample]:
     ]
 
 
+def _times(a: Any, b: Any) -> Any:
+    """The product of matrices; that of a column and a row is one of elements, for which BLAS is the long way."""
+    return multiply(a, b) if same(a.shape[-1], 1) else apply(_matmul, a, b)
+
+
 _matmul: Op = Op(
     "matmul",
     np.matmul,
     _spec,
     lower=Product(),
+    batch="products",
     accepts=dtypes.NUMERIC,
     onnx="MatMul",
     order=70,
     vjp=(
-        lambda g, y, a, b: apply(_matmul, g, matrix_transpose(b)),
-        lambda g, y, a, b: apply(_matmul, matrix_transpose(a), g),
+        lambda g, y, a, b: _times(g, matrix_transpose(b)),
+        lambda g, y, a, b: _times(matrix_transpose(a), g),
     ),
     samples=_samples,
     errors=_errors,
@@ -146,6 +152,7 @@ _linear = Op(
     _linear_spec,
     vjp=_linear_vjp,
     expand=_linear_in_ops,
+    batch="linear",
     accepts=dtypes.FLOATS,
     onnx="Gemm",
     order=71,

@@ -59,6 +59,7 @@ def _gaussian_samples(rng: np.random.Generator, dtype: DType) -> list[Sample]:
         Sample((x, target, var[:, 0]), {"reduction": "sum", "full": True}),
         Sample((x, target, var[:, :1]), {"reduction": "none"}),
         Sample((x, target, 0.5)),
+        Sample((x, target[:, :1], var), {"reduction": "none"}),
     ]
 
 
@@ -66,7 +67,7 @@ def _gaussian_errors(rng: np.random.Generator, dtype: DType) -> list[Sample]:
     x = np.ones((2, 3), dtype)
     return [
         Sample((x, x, np.ones((3, 2), dtype)), {}, ShapeError),
-        Sample((x, np.ones((2, 1), dtype), x), {}, ShapeError),
+        Sample((x, np.ones((2, 2), dtype), x), {}, ShapeError),
         Sample((x, x, -1.0), {}, ArgumentError),
         Sample((x, x, x), {"reduction": "avg"}, ArgumentError),
     ]
@@ -79,11 +80,13 @@ def gaussian_nll_loss(
     """The negative log-likelihood of ``target`` under normal distributions of mean ``input`` and variance ``var``.
 
     var: of the input's shape, of that shape with a 1 in one place or without the last axis, or a number; below ``eps``
-    it counts as ``eps``, gradients passing through (Nix and Weigend 1994). ``full``: add log(2 pi) / 2. Raises
-    ShapeError for other shapes, ArgumentError for a negative number.
+    it counts as ``eps``, gradients passing through (Nix and Weigend 1994). target: of the input's shape, that shape with
+    1 in places, or 0-d. ``full``: add log(2 pi) / 2. Raises ShapeError for other shapes, ArgumentError for a negative number.
     """
     op = "gaussian_nll_loss"
-    input, target = matching(op, input, target)
+    input, target = as_handle(input), as_handle(target)
+    if target.ndim not in (0, input.ndim) or not all(same(m, 1) or agree(m, n) for m, n in zip(target.shape, input.shape)):
+        input, target = matching(op, input, target)
     if isinstance(var, float | int):
         if var < 0:
             raise ArgumentError(f"var must not be negative, but is {var}", op=op)

@@ -69,7 +69,9 @@ def margin_ranking_loss(input1: Any, input2: Any, target: Any, margin: float = 0
 
 
 def _rows(input: Any, op: str) -> Any:
-    if input.ndim not in (1, 2):
+    if input.ndim == 0:
+        return expand_dims(input, axis=0)
+    if input.ndim > 2:
         raise ShapeError("the input must have shape [n, classes] or [classes]", op=op, operands=(input,))
     return input
 
@@ -80,6 +82,8 @@ def _multi_samples(rng: np.random.Generator, dtype: DType) -> list[Sample]:
         Sample((x, target)),
         Sample((x, target), {"p": 2, "margin": 0.5, "weight": np.array([1, 2, 0.5], dtype), "reduction": "none"}),
         Sample((x[0], np.array(1)), {"reduction": "sum"}),
+        Sample((x[0], np.array([1])), {"reduction": "none"}),
+        Sample((x[0, 0], np.array(0))),
     ]
 
 
@@ -102,12 +106,14 @@ def multi_margin_loss(
 ) -> Any:
     """The mean over classes of max(0, margin - input[target] + input[other])**p, the target itself left out.
 
-    input: [n, classes] or [classes]; target: integers [n] or 0-d; ``weight``: [classes], that of the target class
-    counts (Crammer and Singer 2001). Raises ShapeError, DTypeError for classes that are not integers, IndexRangeError,
+    input: [n, classes], or [classes] as one row, or 0-d as its one class; target: integers [n] or 0-d; ``weight``: [classes],
+    that of the target class counts (Crammer and Singer 2001). Raises ShapeError, DTypeError for classes that are not integers, IndexRangeError,
     ArgumentError unless p is 1 or 2.
     """
     op = "multi_margin_loss"
     input, target = _rows(as_handle(input), op), as_handle(target)
+    if input.ndim == 1 and target.ndim == 1:
+        input = expand_dims(input, axis=0)
     axis = input.ndim - 1
     check_classes(input, target, axis, op)
     if p not in (1, 2):
@@ -130,7 +136,8 @@ def multi_margin_loss(
 def _labels_samples(rng: np.random.Generator, dtype: DType) -> list[Sample]:
     x = rng.uniform(-2, 2, (2, 4)).astype(dtype)
     labels = np.array([[3, 0, -1, 1], [2, -1, -1, -1]])
-    return [Sample((x, labels)), Sample((x, labels), {"reduction": "none"}), Sample((x[0], labels[0]))]
+    rows = [Sample((x, labels)), Sample((x, labels), {"reduction": "none"}), Sample((x[0], labels[0]))]
+    return [*rows, Sample((x[0, 0], np.array(0)))]
 
 
 def _labels_errors(rng: np.random.Generator, dtype: DType) -> list[Sample]:
@@ -147,14 +154,14 @@ def _labels_errors(rng: np.random.Generator, dtype: DType) -> list[Sample]:
 def multilabel_margin_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     """The sum over target classes and other classes of max(0, 1 - input[target] + input[other]), over the classes.
 
-    input: [n, classes] or [classes]; target: integers of that shape, the classes of each row up to the first negative
+    input: [n, classes], [classes] or 0-d; target: integers of that shape, the classes of each row up to the first negative
     number. Raises ShapeError where shapes differ, DTypeError for classes that are not integers, IndexRangeError.
     """
     op = "multilabel_margin_loss"
     input, target = as_handle(input), as_handle(target)
-    _rows(input, op)
     if not equal_shapes(input.shape, target.shape):
         raise ShapeError("input and target must have the same shape", op=op, operands=(input, target))
+    input, target = _rows(input, op), _rows(target, op)
     if target.dtype.kind not in "iu":
         raise DTypeError(f"classes are integers, not {target.dtype.name}", op=op, operands=(input, target))
     check_reduction(reduction, op)

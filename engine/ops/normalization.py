@@ -13,7 +13,7 @@ from engine.makers import composite
 from engine.op import Sample, apply, as_handle
 from engine.ops.arithmetic import maximum, pow, square
 from engine.ops.dtype import astype
-from engine.ops.joins import pad
+from engine.ops.pad import pad
 from engine.ops.products import scale_and_shift
 from engine.ops.standardize import standardize, to_unit_power
 from engine.ops.statistics import vector_norm

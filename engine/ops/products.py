@@ -48,6 +48,7 @@ sum_of_products: Op = Op(
     lambda u, v, axes: Spec(kept(u.shape, axes), u.dtype),
     vjp=(lambda g, y, u, v, axes: g * v, lambda g, y, u, v, axes: g * u),
     expand=lambda u, v, axes: sum(u * v, axis=axes, keepdims=True),
+    batch="shift",
     accepts=dtypes.FLOATS,
     order=74,
     samples=lambda rng, dtype: [
@@ -96,6 +97,7 @@ scale_and_shift = Op(
     _scale_spec,
     vjp=(lambda g, y, x, scale, *shift: g * scale, _to_scale, lambda g, y, x, scale, *shift: g),
     expand=_scale_in_ops,
+    batch="broadcast",
     accepts=dtypes.FLOATS,
     order=75,
     samples=_scale_samples,
