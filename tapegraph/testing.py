@@ -193,8 +193,7 @@ def states_of(things: Iterable[Any]) -> list[State]:
             case Module():
                 stack += [*vars(thing).values(), type(thing).forward]
             case Optimizer():
-                stack += thing.param_groups
-                stack += thing.state.values()
+                stack += thing.states()
             case Generator():
                 stack += [thing.key, thing.counter]
             case Mapping():

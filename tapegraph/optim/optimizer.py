@@ -1,232 +1,256 @@
-"""Optimizer: parameters in groups, a learning rate that is a state, and the loop that updates each parameter."""
+"""Optimizer: parameters in groups, options that may change between steps, and the loop that updates each parameter."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, ClassVar
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 
 from engine import dispatch
-from engine.errors import ArgumentError, UnsupportedError
+from engine.dtypes import FLOATS
+from engine.errors import ArgumentError
+from engine.handle import Handle
+from engine.ops.create import zeros_like
 from engine.ops.dtype import astype
-from engine.sizes import show_shape
-from engine.spec import DType
 from engine.state import Parameter, State
-
-
-class Group(Mapping[str, Any]):
-    """Parameters with the options they share: a read-only mapping, except that ``group["lr"] = 0.1`` sets the rate.
-
-    Options held as states ("lr", and "step" where steps are counted) are float64 of shape (), which a compiled step
-    reads anew at each call. The others are fixed, because a compiled step contains them.
-    """
-
-    def __init__(self, options: dict[str, Any]) -> None:
-        self._options = options
-
-    def __getitem__(self, name: str) -> Any:
-        return self._options[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._options)
-
-    def __len__(self) -> int:
-        return len(self._options)
-
-    def __setitem__(self, name: str, value: Any) -> None:
-        held = self[name]
-        if isinstance(held, State):
-            held.assign(value)
-        elif not _same(held, value):
-            raise UnsupportedError(
-                f"{name!r} is part of the compiled step and stays as it was given",
-                op="param_groups",
-                fix=f"build a new optimizer with {name}={value!r}; the learning rate can be set",
-            )
-
-    def __repr__(self) -> str:
-        shown = {n: v.item() if isinstance(v, State) else v for n, v in self.items() if n != "params"}
-        options = ", ".join(f"{name}={value!r}" for name, value in shown.items())
-        return f"Group({options}, params={len(self['params'])})"
+from tapegraph.optim import saving
+from tapegraph.optim.group import Group
+from tapegraph.optim.numbers import as_float, number_state
 
 
 class Optimizer:
     """Base class of optimizers.
 
-    ``params``: parameters, or dicts of options with a key "params", one for each group. Raises ArgumentError for an
-    empty list, something that is no Parameter, or a parameter given twice. A subclass says which states each parameter
-    has (``slots``), computes once what a group shares (``shared``), and updates one parameter (``update``).
+    ``params``: parameters, (name, parameter) pairs, or dicts of options with a key "params", one for each group.
+    Raises ArgumentError for an empty list, something that is no Parameter, or a parameter given twice.
+
+    A subclass calls ``super().__init__(params, lr=..., ...)`` with its options and their defaults, says which arrays
+    each parameter needs (``slots``) and what is counted (``tallies``), computes once what the parameters of a group
+    share (``shared``), and returns the new value of one (``update``). Numbers among the options are Python floats in
+    eager mode and symbols in a trace, so that ``shared`` and ``update`` are written in ops and arithmetic.
     """
 
-    counts_steps: ClassVar[bool] = False
+    switches: ClassVar[frozenset[str]] = frozenset({"weight_decay", "momentum"})  # zero: left out
+    plain: ClassVar[frozenset[str]] = frozenset()  # options that stay Python values instead of becoming states
+    decoupled: ClassVar[bool] = False  # whether weight decay shrinks the parameter instead of joining the gradient
 
     def __init__(self, params: Iterable[Any], **defaults: Any) -> None:
         self.defaults = defaults
         self.param_groups: list[Group] = []
         self.state: dict[Parameter, dict[str, State]] = {}
-        given = [params] if isinstance(params, Parameter) else list(params)
+        given: list[Any] = [params] if isinstance(params, Parameter) else list(params)
         if not given:
-            self._refuse("was given no parameters", "pass model.parameters(), and once only: it is an iterator")
+            self.refuse("was given no parameters", "pass model.parameters(), and once only: it is an iterator")
         for group in given if isinstance(given[0], Mapping) else [{"params": given}]:
             self.add_param_group(group)
 
     def add_param_group(self, group: Mapping[str, Any]) -> None:
         """Also update ``group["params"]``, with the options given beside them. Not for use inside a traced function."""
         if not isinstance(group, Mapping) or "params" not in group:
-            self._refuse(f"a parameter group is a dict with a key 'params', not {group!r}")
-        unknown = [name for name in group if name not in self.defaults and name != "params"]
-        if unknown:
-            self._refuse(f"has no option {', '.join(unknown)}", f"the options are {', '.join(self.defaults)}")
+            self.refuse(f"a parameter group is a dict with a key 'params', not {group!r}")
         options = {**self.defaults, **group}
         parameters = options.pop("params")
         parameters = [parameters] if isinstance(parameters, Parameter) else list(parameters)
+        for number, item in enumerate(parameters):
+            if isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str):
+                parameters[number] = item = item[1]
+            if not isinstance(item, Parameter):
+                self.refuse(f"item {number} of the parameters is no Parameter but {type(item).__name__}")
+            if item in self.state or any(item is earlier for earlier in parameters[:number]):
+                self.refuse(f"parameter {item.name or number} was given twice")
+        self._check(options)
+        made = Group(
+            len(self.param_groups),
+            parameters,
+            options,
+            frozenset(self.defaults),
+            self.switches & self.defaults.keys(),
+            self.plain,
+            self._option_changes,
+        )
+        self.state |= {parameter: {} for parameter in parameters}
+        self.param_groups.append(made)
+        self.furnish(made, made.values_now())
+
+    def _check(self, options: Mapping[str, Any]) -> None:
+        for name, default in self.defaults.items():
+            value = options[name]
+            if isinstance(default, tuple) and (not isinstance(value, tuple | list) or len(value) != len(default)):
+                self.refuse(f"{name} must be {len(default)} numbers, got {value!r}")
         self.check(options)
-        state: dict[Parameter, dict[str, State]] = {}
-        for number, parameter in enumerate(parameters):
-            if not isinstance(parameter, Parameter):
-                self._refuse(f"item {number} of the parameters is no Parameter but {type(parameter).__name__}")
-            if parameter in self.state or parameter in state:
-                self._refuse(f"parameter {parameter.name or number} was given twice")
-            state[parameter] = self.slots(parameter, options)
-        self.state |= state
-        number = len(self.param_groups)
-        options["lr"] = _scalar(options["lr"], f"lr.{number}")
-        if self.counts_steps:
-            options["step"] = _scalar(0.0, f"step.{number}")
-        self.param_groups.append(Group({**options, "params": tuple(parameters)}))
 
-    def check(self, options: dict[str, Any]) -> None:
+    def check(self, options: Mapping[str, Any]) -> None:
         """Raise ArgumentError where an option is out of range."""
-        for name in ("lr", "weight_decay", "eps", "momentum"):
-            if name in options and not _number(options[name]) >= 0:
-                self._refuse(f"{name} must not be negative, got {options[name]}")
+        self.check_range(options, *(n for n in ("lr", "weight_decay", "eps", "momentum") if n in self.defaults))
+        if "betas" in self.defaults and not all(0 <= as_float(beta) < 1 for beta in options["betas"]):
+            self.refuse(f"betas must be two numbers in [0, 1), got {tuple(options['betas'])}")
 
-    def slots(self, parameter: Parameter, options: dict[str, Any]) -> dict[str, State]:
-        """The states kept for one parameter."""
+    def check_range(self, options: Mapping[str, Any], *names: str, high: float = math.inf) -> None:
+        """Raise ArgumentError where one of these numbers is negative, above ``high``, or no number."""
+        for name in names:
+            if not 0 <= as_float(options[name]) <= high:
+                limits = "not be negative" if high == math.inf else f"be in [0, {high:g}]"
+                self.refuse(f"{name} must {limits}, got {options[name]}")
+
+    def slots(self, options: Mapping[str, Any]) -> dict[str, float]:
+        """The arrays kept for each parameter, of its shape and dtype: name -> the number they are filled with."""
         raise NotImplementedError
 
-    def shared(self, group: Group) -> dict[str, Any]:
-        """0-d float64 values that every parameter of the group needs; also the place to count a step."""
+    def tallies(self, options: Mapping[str, Any]) -> dict[str, float]:
+        """Numbers that change with each update of a parameter: name -> what they start from."""
+        return {}
+
+    def counts(self, group: Group) -> bool:
+        """Whether ``tallies`` are kept with the options as they are."""
+        return bool(group.cohorts[0].tallies)
+
+    def shared(self, group: Group, tallies: Mapping[str, State]) -> dict[str, Any]:
+        """What every parameter of the group needs: flags, and float64 numbers; also the place to count a step."""
         raise NotImplementedError
 
-    def update(
-        self, parameter: Parameter, gradient: Any, slots: dict[str, State], shared: dict[str, Any], group: Group
-    ) -> None:
-        """Assign the new value of one parameter; ``shared`` comes in the parameter's dtype."""
+    def update(self, value: Any, gradient: Any, slots: Mapping[str, State], shared: Mapping[str, Any]) -> Any:
+        """The new value of one parameter; the numbers of ``shared`` come in its dtype."""
         raise NotImplementedError
 
-    def step(self) -> None:
-        """Update every parameter that has a gradient; a group of which none has is left alone altogether."""
+    # ------------------------------------------------------------------------------------------ a step
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Update every parameter that has a gradient; a group of which none has is left alone altogether.
+
+        ``closure``: computes the loss and its gradients again; called once, before the update. Returns what it returns.
+        """
         interpreter = dispatch.current()
+        loss = None
+        if closure is not None:
+            with dispatch.interpret(interpreter.with_grad(True)):
+                loss = closure()
         with dispatch.interpret(interpreter.with_grad(False)):
             for group in self.param_groups:
                 pairs = [(p, p.grad) for p in group["params"]]
                 pairs = [(p, g) for p, g in pairs if g is not None]
                 if not pairs:
                     continue
-                shared = self.shared(group)
-                cast: dict[DType, dict[str, Any]] = {}
-                for parameter, gradient in pairs:
-                    dtype = parameter.dtype
-                    if dtype not in cast:
-                        cast[dtype] = {name: astype(value, dtype) for name, value in shared.items()}
-                    self.update(parameter, gradient, self.state[parameter], cast[dtype], group)
+                if self.counts(group):
+                    for cohort, members in group.counted(pairs):
+                        self._update(group, members, cohort.tallies)
+                else:
+                    self._update(group, pairs, {})
+        return loss
 
-    def zero_grad(self) -> None:
-        """Forget the gradients: each ``.grad`` becomes None."""
+    def _update(self, group: Group, pairs: list[tuple[Parameter, Any]], tallies: Mapping[str, State]) -> None:
+        ascend = "maximize" in self.defaults and group.on("maximize")
+        shared = self.shared(group, tallies)
+        decay: dict[str, Any] = {}
+        if "weight_decay" in group.states and group.on("weight_decay"):
+            rate = group["weight_decay"]
+            decay = {"keep": 1.0 - group["lr"] * rate} if self.decouples(group) else {"add": rate}
+        cast: dict[Any, Any] = {}
+        for parameter, gradient in pairs:
+            dtype = parameter.dtype
+            if dtype not in cast:
+                cast[dtype] = (_cast(shared, dtype), _cast(decay, dtype))
+            numbers, decays = cast[dtype]
+            value = parameter.value
+            if ascend:
+                gradient = -gradient
+            if "add" in decays:
+                gradient = gradient + value * decays["add"]
+            elif decays:
+                value = value * decays["keep"]
+            parameter.assign(self.update(value, gradient, self.state[parameter], numbers))
+
+    def decouples(self, group: Group) -> bool:
+        """Whether weight decay shrinks the parameters of this group instead of joining their gradients."""
+        return group.on("decoupled_weight_decay") if "decoupled_weight_decay" in self.defaults else self.decoupled
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients: each ``.grad`` becomes None, or zeros where ``set_to_none`` is False."""
         for group in self.param_groups:
             for parameter in group["params"]:
-                parameter.grad = None
+                if set_to_none:
+                    parameter.grad = None
+                elif parameter.grad is not None:
+                    parameter.grad = zeros_like(parameter.grad)
 
     @property
-    def lr(self) -> State:
-        """The learning rate, a state: ``optimizer.lr = 0.1`` changes it without a new trace, in every group."""
+    def lr(self) -> Any:
+        """The learning rate, as ``param_groups[0]["lr"]``: a float, inside a trace a symbol. Set, it holds for every group.
+
+        Raises ArgumentError where several groups have rates of their own.
+        """
         if len(self.param_groups) > 1:
-            self._refuse("has several groups, each with its own rate", "use optimizer.param_groups[i]['lr']")
-        rate: State = self.param_groups[0]["lr"]
-        return rate
+            self.refuse("has several groups, each with its own rate", "use optimizer.param_groups[i]['lr']")
+        return self.param_groups[0]["lr"]
 
     @lr.setter
     def lr(self, value: Any) -> None:
         for group in self.param_groups:
             group["lr"] = value
 
-    # ------------------------------------------------------------------------------------------ saving
+    # ------------------------------------------------------------------------------------------ states
+
+    def _option_changes(self, group: Group, name: str, value: Any) -> None:
+        """A group is about to take another option, or counts in other cohorts."""
+        options = group.values_now()
+        if name != "cohorts":
+            options[name] = value
+            self._check(options)
+        if name in self.switches or name == "cohorts" or isinstance(value, bool):
+            self.furnish(group, options)
+
+    def furnish(self, group: Group, options: Mapping[str, Any]) -> None:
+        """Make the slots and tallies that the parameters of a group need with these options and do not have."""
+        wanted, counted = self.slots(options), self.tallies(options)
+        for cohort in group.cohorts:
+            for name, start in counted.items():
+                if name not in cohort.tallies:
+                    cohort.tallies[name] = number_state(start, f"{name}.{self.param_groups.index(group)}")
+            for parameter in cohort.members:
+                held = self.state[parameter]
+                for name, fill in wanted.items():
+                    if name not in held:
+                        held[name] = slot(parameter, name, fill)
+                held.update(cohort.tallies)
+
+    def states(self) -> list[State]:
+        """Every state the optimizer reads or writes, parameters included."""
+        found: dict[State, None] = {}
+        for group in self.param_groups:
+            found |= dict.fromkeys([*group["params"], *group.all_states()])
+        for held in self.state.values():
+            found |= dict.fromkeys(held.values())
+        return list(found)
 
     def state_dict(self) -> dict[str, Any]:
         """A copy of all that a resumed run needs: "state", the slots of each parameter in order, and "param_groups"."""
-        groups = []
-        for group in self.param_groups:
-            saved = {n: v.item() if isinstance(v, State) else v for n, v in group.items() if n != "params"}
-            groups.append({**saved, "params": len(group["params"])})
-        slots = [{name: np.array(slot) for name, slot in slots.items()} for slots in self.state.values()]
-        return {"state": slots, "param_groups": groups}
+        return saving.state_dict(self)
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take over a ``state_dict`` of the same kind of optimizer over the same parameters.
+        """Take over a ``state_dict`` of the same kind of optimizer over the same parameters, options included.
 
-        Raises ArgumentError, having changed nothing, where groups, options, slots or shapes differ.
+        Raises ArgumentError, having changed nothing, where groups, kinds of options, slots or shapes differ.
         """
-        groups, slots = state_dict["param_groups"], state_dict["state"]
-        problems = self._differences(groups, slots)
-        if problems:
-            raise ArgumentError(
-                "the saved state does not fit this optimizer\n    " + "\n    ".join(problems),
-                op=f"{type(self).__name__}.load_state_dict",
-                fix="build the optimizer with the options it was saved with, over the same parameters",
-            )
-        for group, saved in zip(self.param_groups, groups, strict=True):
-            for name, held in group.items():
-                if isinstance(held, State):
-                    held.assign(saved[name])
-        for held_slots, saved_slots in zip(self.state.values(), slots, strict=True):
-            for name, slot in held_slots.items():
-                slot.assign(np.array(saved_slots[name], dtype=slot.dtype))
+        saving.load_state_dict(self, state_dict)
 
-    def _differences(self, groups: Any, slots: Any) -> list[str]:
-        sizes = [len(group["params"]) for group in self.param_groups]
-        saved_sizes = [group["params"] for group in groups]
-        if sizes != saved_sizes:
-            return [f"groups of {saved_sizes} parameters were saved, here are {sizes}"]
-        found = []
-        for number, (group, saved) in enumerate(zip(self.param_groups, groups, strict=True)):
-            for name, held in group.items():
-                if name not in saved:
-                    found.append(f"group {number} has no {name}")
-                elif name != "params" and not isinstance(held, State) and not _same(held, saved[name]):
-                    found.append(f"group {number} was saved with {name}={saved[name]!r}, here it is {held!r}")
-        for number, ((parameter, held), saved) in enumerate(zip(self.state.items(), slots, strict=True)):
-            label = parameter.name or f"parameter {number}"
-            if set(held) != set(saved):
-                found.append(f"{label} was saved with {sorted(saved)}, here it keeps {sorted(held)}")
-                continue
-            for name, slot in held.items():
-                shape = np.shape(saved[name])
-                if shape != slot.shape:
-                    found.append(f"{name} of {label} is {show_shape(shape)}, here it is {show_shape(slot.shape)}")
-        return found
-
-    def _refuse(self, problem: str, fix: str = "") -> None:
+    def refuse(self, problem: str, fix: str = "") -> NoReturn:
+        """Raise an ArgumentError that names this optimizer."""
         raise ArgumentError(problem, op=type(self).__name__, fix=fix)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(\n  " + "\n  ".join(map(repr, self.param_groups)) + "\n)"
 
 
-def slot(parameter: Parameter, name: str, shape: tuple[int, ...] | None = None) -> State:
-    """A state of zeros kept for a parameter, of its dtype, and of its shape unless told otherwise."""
-    zeros = np.zeros(parameter.shape if shape is None else shape, parameter.dtype)
-    return State(zeros, name=f"{parameter.name}.{name}" if parameter.name else name)
+def slot(parameter: Parameter, name: str, fill: float = 0.0) -> State:
+    """A state kept for a parameter, of its shape and dtype."""
+    start = np.full(parameter.shape, fill, parameter.dtype)
+    return State(start, name=f"{parameter.name}.{name}" if parameter.name else name)
 
 
-def _scalar(value: Any, name: str) -> State:
-    return State(np.asarray(_number(value), np.float64), name=name)
-
-
-def _number(value: Any) -> float:
-    return value.item() if isinstance(value, State) else float(value)
-
-
-def _same(held: Any, value: Any) -> bool:
-    return bool(held == (tuple(value) if isinstance(value, list) else value))
+def _cast(numbers: dict[str, Any], dtype: Any) -> dict[str, Any]:
+    """Symbols of floats in the dtype of a parameter; Python numbers, which are weak, and flags as they are."""
+    return {
+        name: astype(value, dtype) if isinstance(value, Handle) and value.dtype in FLOATS else value
+        for name, value in numbers.items()
+    }

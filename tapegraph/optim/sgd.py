@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from engine.ops.create import ones_like
-from engine.state import Parameter, State
-from tapegraph.optim.optimizer import Group, Optimizer, slot
+from engine.ops.compare import greater
+from engine.state import State
+from tapegraph.optim.group import Group
+from tapegraph.optim.numbers import as_float, choose, read, write
+from tapegraph.optim.optimizer import Optimizer
 
 
 class SGD(Optimizer):
@@ -16,6 +19,8 @@ class SGD(Optimizer):
     2013). ``maximize`` ascends. Raises ArgumentError for negative options, and for nesterov without momentum or with
     dampening.
     """
+
+    switches = frozenset({"weight_decay", "momentum", "dampening"})
 
     def __init__(
         self,
@@ -38,37 +43,36 @@ class SGD(Optimizer):
             maximize=maximize,
         )
 
-    def check(self, options: dict[str, Any]) -> None:
+    def check(self, options: Mapping[str, Any]) -> None:
         super().check(options)
-        if options["nesterov"] and (options["momentum"] <= 0 or options["dampening"] != 0):
-            self._refuse("nesterov needs a momentum and no dampening")
+        if options["nesterov"] and (as_float(options["momentum"]) <= 0 or as_float(options["dampening"]) != 0):
+            self.refuse("nesterov needs a momentum and no dampening")
 
-    def slots(self, parameter: Parameter, options: dict[str, Any]) -> dict[str, State]:
-        if not options["momentum"]:
-            return {}
-        kept = {"momentum": slot(parameter, "momentum")}
-        if options["dampening"]:
-            kept["started"] = slot(parameter, "started", ())  # 0 before the first step, which is not dampened
-        return kept
+    def slots(self, options: Mapping[str, Any]) -> dict[str, float]:
+        return {"momentum_buffer": 0.0} if as_float(options["momentum"]) else {}
 
-    def shared(self, group: Group) -> dict[str, Any]:
-        return {"lr": group["lr"].value}
+    def tallies(self, options: Mapping[str, Any]) -> dict[str, float]:
+        return {"step": 0.0} if as_float(options["momentum"]) else {}
 
-    def update(
-        self, parameter: Parameter, gradient: Any, slots: dict[str, State], shared: dict[str, Any], group: Group
-    ) -> None:
-        momentum, dampening = group["momentum"], group["dampening"]
-        if group["maximize"]:
-            gradient = -gradient
-        if group["weight_decay"]:
-            gradient = gradient + parameter * group["weight_decay"]
-        if momentum:
-            fresh = gradient
-            if dampening:
-                started = slots["started"]
-                fresh = gradient * (1.0 - started * dampening)
-                started.assign(ones_like(started))
-            velocity = slots["momentum"] * momentum + fresh
-            slots["momentum"].assign(velocity)
-            gradient = gradient + velocity * momentum if group["nesterov"] else velocity
-        parameter.assign(parameter - gradient * shared["lr"])
+    def counts(self, group: Group) -> bool:
+        return group.on("momentum")
+
+    def shared(self, group: Group, tallies: Mapping[str, State]) -> dict[str, Any]:
+        shared = {"lr": group["lr"], "nesterov": group.on("nesterov")}
+        if group.on("momentum"):
+            count = read(tallies["step"])
+            write(tallies["step"], count + 1.0)
+            shared["momentum"] = group["momentum"]
+            if group.on("dampening"):
+                begun = count > 0.0 if isinstance(count, float) else greater(count, 0.0)
+                shared["fresh"] = choose(begun, 1.0 - group["dampening"], 1.0)
+        return shared
+
+    def update(self, value: Any, gradient: Any, slots: Mapping[str, State], shared: Mapping[str, Any]) -> Any:
+        momentum = shared.get("momentum")
+        if momentum is not None:
+            fresh = gradient * shared["fresh"] if "fresh" in shared else gradient
+            velocity = slots["momentum_buffer"].value * momentum + fresh
+            slots["momentum_buffer"].assign(velocity)
+            gradient = gradient + velocity * momentum if shared["nesterov"] else velocity
+        return value - gradient * shared["lr"]
