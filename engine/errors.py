@@ -133,7 +133,7 @@ class InternalError(TapegraphError):
 
 
 class Trap(Exception):
-    """A kernel's report of a mistake in its data: a status (a key of ``_TRAPPED``), in both modes the same."""
+    """A kernel's report of a mistake in its data: a status (a key of ``TRAPPED``), in both modes the same."""
 
     def __init__(self, status: int, detail: str = "", fix: str = "", op: str | None = None) -> None:
         super().__init__(status, detail)
@@ -143,7 +143,7 @@ class Trap(Exception):
         self.op = op  # the op at fault, where a kernel does the work of several
 
 
-_TRAPPED: dict[int, tuple[type[TapegraphError], str, str]] = {
+TRAPPED: dict[int, tuple[type[TapegraphError], str, str]] = {
     1: (IntegerDivisionError, "an integer is divided by zero", "guard the divisor, or divide as floats"),
     2: (IndexRangeError, "an index is out of range", "indices must lie in [-n, n) along their axis"),
     3: (ArgumentError, "an integer is raised to a negative power", "cast the base to a float dtype"),
@@ -156,5 +156,5 @@ _TRAPPED: dict[int, tuple[type[TapegraphError], str, str]] = {
 
 def trapped(trap: Trap, op: str, operands: Sequence[Any], origin: _origin.Origin) -> TapegraphError:
     """The error that a kernel's report means, addressed to the user's line."""
-    kind, problem, fix = _TRAPPED[trap.status]
+    kind, problem, fix = TRAPPED[trap.status]
     return kind(f"{problem}{trap.detail}", op=trap.op or op, operands=operands, fix=trap.fix or fix, origin=origin)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-
 # Kinds of objects that hold one leaf: how to look inside, and how to make the same with another leaf inside.
 _HOLDERS: dict[type, tuple[Callable[[Any], Any], Callable[[Any, Any], Any]]] = {}
 NESTED: set[type] = {list, tuple, dict}  # what ``leaves`` goes into

@@ -20,7 +20,6 @@ from tapegraph.mode import checked, current_mode
 from tapegraph.tracing import Slot, trace_call
 from tapegraph.version import Version
 
-_NESTED = {list, tuple, dict}
 SHAPES = 4096  # exact shapes remembered, so that a call with one of them finds its version at once
 
 
@@ -37,6 +36,7 @@ class Function:
         phases: bool = True,
     ) -> None:
         functools.update_wrapper(self, body)
+        self.__name__ = getattr(body, "__name__", type(body).__name__)  # a module or a partial has none
         self.body = body
         self.always = always
         self.fidelity = fidelity
@@ -61,7 +61,7 @@ class Function:
     def _static(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         flat: Any = args
         structure: Any = len(args)
-        if kwargs or not _NESTED.isdisjoint(map(type, args)):
+        if kwargs or not tree.NESTED.isdisjoint(map(type, args)):
             flat = tree.leaves([*args, *kwargs.values()])
             structure = repr(tree.map_tree(lambda _: 0, [list(args), kwargs]))
         arrays: list[np.ndarray[Any, Any]] = []

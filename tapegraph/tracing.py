@@ -186,6 +186,7 @@ def argument_arrays(
     found: list[tuple[str, np.ndarray[Any, Any]]] = []
 
     def walk(label: str, value: Any) -> None:
+        value = tree.held(value)
         if isinstance(value, list | tuple):
             for i, part in enumerate(value):
                 walk(f"{label}[{i}]", part)

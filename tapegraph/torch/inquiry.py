@@ -1,0 +1,116 @@
+"""Questions about tensors and settings of the process, as PyTorch programs ask and make them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from engine import dtypes
+from engine.errors import UnsupportedError
+from engine.ops.promotion import can_cast as _can_cast
+from engine.spec import broadcast
+from tapegraph.torch.cell import Cell, of
+from tapegraph.torch.dtypes import Size, dtype, float32, kind, of_numpy
+
+
+def is_tensor(obj: Any) -> bool:
+    """Whether ``obj`` is a tensor."""
+    return isinstance(obj, Cell)
+
+
+def is_storage(obj: Any) -> bool:
+    """False: memory is the engine's business."""
+    return False
+
+
+def is_floating_point(input: Any) -> bool:
+    """Whether the numbers of a tensor are floats."""
+    return bool(of(input).dtype.kind == "f")
+
+
+def is_complex(input: Any) -> bool:
+    """False."""
+    return False
+
+
+def is_nonzero(input: Any) -> bool:
+    """Whether the one element of a tensor is not zero."""
+    return bool(input)
+
+
+def numel(input: Any) -> Any:
+    """The number of elements."""
+    return input.numel()
+
+
+def broadcast_shapes(*shapes: Any) -> Size:
+    """The shape that shapes broadcast to."""
+    return Size(broadcast(*(tuple(s) if isinstance(s, list | tuple) else (s,) for s in shapes)))
+
+
+def promote_types(type1: dtype, type2: dtype) -> dtype:
+    """The dtype of a result of tensors of two dtypes."""
+    found = dtypes.promote(kind(type1), kind(type2))
+    return of_numpy(found)
+
+
+def result_type(tensor1: Any, tensor2: Any) -> dtype:
+    """The dtype of the sum of two tensors or numbers."""
+    return (tensor1 + tensor2).dtype  # type: ignore[no-any-return]
+
+
+def can_cast(from_: dtype, to: dtype) -> bool:
+    """Whether PyTorch's rules let one dtype be written into another."""
+    return dtypes.kind_rank(kind(from_)) <= dtypes.kind_rank(kind(to)) or bool(_can_cast(kind(from_), kind(to)))
+
+
+def get_default_dtype() -> dtype:
+    """float32."""
+    return float32
+
+
+def set_default_dtype(d: Any) -> None:
+    """Only float32 is the default here. Raises UnsupportedError for another."""
+    if kind(d) != dtypes.DEFAULT_FLOAT:
+        raise UnsupportedError(
+            "the default dtype is float32", op="set_default_dtype", fix="give dtype=torch.float64 where it is wanted"
+        )
+
+
+def set_default_tensor_type(t: Any) -> None:
+    """Only float32 is the default here. Raises UnsupportedError for another."""
+    set_default_dtype(getattr(t, "dtype", t))
+
+
+def set_default_device(device: Any) -> None:
+    """Only the CPU. Raises UnsupportedError for another device."""
+    from tapegraph.torch.dtypes import device as checked
+
+    checked(device)
+
+
+def get_num_threads() -> int:
+    """1: how many threads a compiled function uses is tapegraph's own setting."""
+    return 1
+
+
+def set_num_threads(n: int) -> None:
+    """Has no effect: how many threads a compiled function uses is tapegraph's own setting."""
+
+
+def set_float32_matmul_precision(precision: str) -> None:
+    """Has no effect: float32 products are always computed in float32."""
+
+
+def use_deterministic_algorithms(mode: bool, **_: Any) -> None:
+    """Has no effect: every computation here is deterministic."""
+
+
+def set_printoptions(
+    precision: int | None = None, threshold: int | None = None, sci_mode: bool | None = None, **rest: Any
+) -> None:
+    """How numbers are printed; NumPy's settings."""
+    options = {"precision": precision, "threshold": threshold, "suppress": None if sci_mode is None else not sci_mode}
+    options |= {k: v for k, v in rest.items() if k in ("edgeitems", "linewidth")}
+    np.set_printoptions(**{k: v for k, v in options.items() if v is not None})  # type: ignore[arg-type]
