@@ -14,6 +14,7 @@ from engine.ops.dtype import mark as MARK
 from engine.record import Record
 from engine.sizes import Shape
 from engine.spec import DType
+from engine.state import State
 
 
 class Tensor(Handle):
@@ -56,8 +57,14 @@ class Tensor(Handle):
             )
         self._value = new._value
         self._record = new._record
+        State.changes += 1  # compiled functions that captured this handle look again
         if leaf:
             self.requires_grad_()
+
+    @property
+    def array_id(self) -> int:
+        """Tells whether the handle still stands for the array it did; traces that captured it watch this."""
+        return id(self._value)
 
     def _fresh(self) -> Any:
         if self._record is not None and self.is_leaf:

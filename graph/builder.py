@@ -68,6 +68,8 @@ class Builder:
             return handle._record if handle._trace is self.trace else self.trace.bring(handle)
         if isinstance(handle, State):
             return self.trace.state(handle)
+        if id(handle) not in self.trace.outside:
+            self.watch(handle, "array_id")
         return self.trace.capture(handle._value, handle)
 
     def handle(self, arg: Any) -> Any:

@@ -73,6 +73,8 @@ class Version:
                 return f"{state.name or 'a state'} {'no longer has' if held else 'has'} a gradient when the call begins"
         for owner, attribute, value in self.watched:
             if (now := getattr(owner, attribute)) != value:
+                if attribute == "array_id":
+                    return "an array from outside that it uses was assigned to"
                 label = getattr(owner, "name", None) or type(owner).__name__
                 return f"{label}.{attribute.lstrip('_')} is {now}, before {value}"
         return "nothing"

@@ -180,6 +180,15 @@ def test_freezing_a_parameter_is_seen():
     np.testing.assert_array_equal(model[0].weight.numpy(), before)
 
 
+def test_an_array_from_outside_that_is_assigned_to_is_seen():
+    scale = tg.asarray(np.ones(3))
+    run = tg.compile(lambda x: x * scale)
+    np.testing.assert_array_equal(np.asarray(run(np.ones(3))), np.ones(3))
+    scale[0] = 5.0
+    np.testing.assert_array_equal(np.asarray(run(np.ones(3))), [5, 1, 1])
+    assert "was assigned to" in str(run.explain())
+
+
 def test_a_gradient_dropped_unread_is_gone():
     used, unused = tg.Parameter(np.ones(3)), tg.Parameter(np.ones(3))
 
