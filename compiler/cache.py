@@ -23,6 +23,7 @@ SOURCES = (
     "vectormath*",
     "vocabulary*",
     "intrinsics.py",
+    "library.py",
     "frontend.py",
     "toolchain.py",
     "machine.py",

@@ -305,7 +305,7 @@ class Planner:
                     copy = Record(identity, (a,), {}, a.shape, a.dtype, record.origin)
                     self._copy_into(copy, Place(place.buffer, layout, a.shape))
             case Loop():
-                self._loop(record, record.op.lower, place)
+                self._loop(record, record.op.lower, [place])
             case Product():
                 a, b = (self._matrix(operand, record) for operand in record.args)
                 self.steps.append(product_step(record, a, b, place))
@@ -324,19 +324,33 @@ class Planner:
             return
         wanted = self.results[record]
         places = [self.places.get(wanted[i]) if i in wanted else None for i in range(len(record.shape))]
+        if isinstance(record.op.lower, Loop):
+            self._loop(record, record.op.lower, places)
+            return
         self.steps.append(Callback(record, [self.locate(a) for a in record.args], places))
 
-    def _loop(self, record: Record, lower: Loop, place: Place) -> None:
-        text, sizes = lower.text([a.spec for a in record.args], record.spec, record.attrs)
+    def _loop(self, record: Record, lower: Loop, results: list[Place | None]) -> None:
+        call = ([a.spec for a in record.args], record.spec, record.attrs)
+        written = lower.text(*call)
+        if written is None:
+            self.steps.append(Callback(record, [self.locate(a) for a in record.args], results))
+            return
+        text, sizes = written
+        specs = record.spec if record.op.many else [record.spec]
+        places = [p or new_place("temp", s.dtype, s.shape) for p, s in zip(results, specs, strict=True)]
+        places += [new_place("temp", s.dtype, s.shape) for s in (lower.scratch(*call) if lower.scratch else ())]
         names = re.match(r"def kernel\(([^)]*)\)", text).group(1).replace(" ", "").split(",")  # type: ignore[union-attr]
         if lower.reuses is not None:
             a = record.args[lower.reuses]
-            self._copy_into(Record(identity, (a,), {}, a.shape, a.dtype, record.origin), place)
+            self._copy_into(Record(identity, (a,), {}, a.shape, a.dtype, record.origin), places[0])
         arrays = [self.dense_place(a) for i, a in enumerate(record.args) if i != lower.reuses]
         params, binds = [], []
-        for name, p in zip(names, [*arrays, place]):
+        for name, p in zip(names, [*arrays, *places]):
             params.append(Param(name, "ptr", p.buffer.dtype.name, alias=True))
             binds.append(Bind("ptr", p.buffer, p.layout.offset))
+        if lower.products:
+            params.append(Param(names[len(params)], "int"))
+            binds.append(Bind("blas", None, (places[0].buffer.dtype.name, 0)))
         for name, size in zip(names[len(params) :], sizes, strict=True):
             params.append(Param(name, "int"))
             binds.append(Bind("int", None, size))
@@ -346,7 +360,7 @@ class Planner:
                 binds,
                 [record],
                 {p.buffer for p in arrays},
-                {place.buffer},
+                {p.buffer for p in places},
             )
         )
 

@@ -17,8 +17,8 @@ from compiler.memory import lifetimes
 from compiler.plan import Plan
 from compiler.step import Callback
 from compiler.table import Arena, Table
-from engine.errors import FeedError, InternalError, Trap, UnsupportedError, trapped
-from engine.lowering import Product
+from engine.errors import TRAPPED, FeedError, InternalError, Trap, UnsupportedError, trapped
+from engine.lowering import Loop, Product
 from engine.ops.slices import check_slice
 from engine.sizes import evaluate, evaluated, static_shape
 from engine.spec import Spec
@@ -94,11 +94,15 @@ class Instance:
 
     def _work(self, plan: Plan) -> int:
         """Multiplications of the largest matrix product."""
-        products = [r for s in plan.steps for r in s.records if isinstance(r.op.lower, Product)]
+        records = [r for s in plan.steps for r in s.records]
+        products = [r.spec.size * r.args[0].shape[-1] for r in records if isinstance(r.op.lower, Product)]
+        products += [  # of loops that call the BLAS, a bound
+            r.args[-1].spec.size * r.args[0].shape[-1]
+            for r in records
+            if isinstance(r.op.lower, Loop) and r.op.lower.products
+        ]
         inner = [self._work(p) for s in plan.steps if isinstance(s, Turn) for p in s.parts]
-        return max((evaluate(r.spec.size * r.args[0].shape[-1], self.sizes) for r in products), default=0) or max(
-            inner, default=0
-        )
+        return max((evaluate(n, self.sizes) for n in products), default=0) or max(inner, default=0)
 
 
 class Program:
@@ -277,7 +281,7 @@ class Program:
                 "a matrix is too large for the 32-bit sizes of this BLAS", op=record.op.name, origin=record.origin
             )
         reference.run(self.traced, dict(zip(self.names, inputs, strict=True)))
-        if status in (1, 2, 3):
+        if status in TRAPPED:
             raise trapped(Trap(status), record.op.name, record.args, record.origin)
         raise InternalError(f"a kernel returned status {status}", op=record.op.name, origin=record.origin)
 

@@ -50,7 +50,7 @@ def kind_rank(dtype: DType) -> int:
 
 def scalar_rank(value: Any) -> int:
     """The kind rank of a Python scalar."""
-    return 0 if isinstance(value, bool) else 1 if isinstance(value, int) else 2
+    return 0 if isinstance(value, bool) else 2 if isinstance(value, float) else 1  # a named size is an integer
 
 
 def promote(*dtypes: DType) -> DType | None:

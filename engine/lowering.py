@@ -69,13 +69,17 @@ class Loop:
     """A plain Python loop over flat contiguous arrays.
 
     ``text(specs, result spec, attrs)`` gives the source of ``def kernel(a0, .., o, n0, ..)`` and the integer sizes
-    that follow the arrays. ``reuses``: the operand whose content the result buffer already holds on entry (it is
+    that follow the arrays; or None for a call that is left to Python. With several results, their arrays follow each
+    other. ``reuses``: the operand whose content the result buffer already holds on entry (it is
     then left out of the kernel's parameters; the planner copies it, or hands its buffer over where nobody else
-    needs it).
+    needs it). ``scratch``: the specs of further arrays, behind the results, that hold nothing before or after.
+    ``products``: the text calls the BLAS, and the first integer is the address that ``blas_gemm`` takes.
     """
 
-    text: Callable[[Sequence[Spec], Spec, dict[str, Any]], tuple[str, list[Size]]]
+    text: Callable[[Sequence[Spec], Any, dict[str, Any]], tuple[str, list[Size]] | None]
     reuses: int | None = None
+    scratch: Callable[[Sequence[Spec], Any, dict[str, Any]], list[Spec]] | None = None
+    products: bool = False
 
 
 @dataclass(frozen=True)

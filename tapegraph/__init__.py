@@ -49,7 +49,7 @@ if _taken := sorted(_public_functions().keys() & globals().keys()):
 globals().update(_public_functions())
 
 if TYPE_CHECKING:
-    from tapegraph import data, extend, linalg, nn, optim, testing
+    from tapegraph import data, extend, linalg, models, nn, optim, testing
     from tapegraph.compare import compare
     from tapegraph.define import static
     from tapegraph.function import compile, function
@@ -63,6 +63,7 @@ _LAZY = {
     "linalg": "tapegraph.linalg",
     "optim": "tapegraph.optim",
     "data": "tapegraph.data",
+    "models": "tapegraph.models",
     "testing": "tapegraph.testing",
     "extend": "tapegraph.extend",
     "function": "tapegraph.function:function",
