@@ -210,7 +210,8 @@ class Eager:
     def handle(self, arg: Any) -> Any:
         if type(arg) is Record:
             if arg.op.many:
-                return tuple(self.handle(result_of(arg, i)) for i in range(len(arg.shape)))
+                values = arg.value or [None] * len(arg.shape)
+                return tuple(self.handle(result_of(arg, i, v)) for i, v in enumerate(values))
             tensor = _new_tensor(Tensor)
             tensor._value = arg.value
             tensor._record = arg

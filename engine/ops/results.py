@@ -24,10 +24,9 @@ result = Op(
 )
 
 
-def result_of(whole: Record, index: int) -> Record:
-    """The record of one result."""
+def result_of(whole: Record, index: int, value: Any = None) -> Record:
+    """The record of one result; ``value``: for a gradient rule that looks at it."""
     shape: Any = whole.shape[index]
     dtype: Any = whole.dtype[index]
     tracked = whole.tracked and dtype.kind == "f"
-    value = None if whole.value is None else whole.value[index]
     return Record(result, (whole,), {"index": index}, shape, dtype, whole.origin, tracked, value)

@@ -90,6 +90,8 @@ def test_no_rule_under_a_composite_looks_too_far(name):
         pytest.skip("has no samples with floats")
     for sample in found.samples(np.random.default_rng(5), FLOAT):
         args, _ = _leaves(sample.args)
+        if name in ("batch_norm", "instance_norm"):  # running statistics change, which a leaf must not
+            args = (args[0], *(tg.asarray(a) if isinstance(a, np.ndarray) else a for a in sample.args[1:]))
         y = found.function(*args, **sample.attrs)
         if isinstance(y, tg.Tensor) and y.requires_grad:
             y.backward(tg.ones(y.shape, dtype=y.dtype))
