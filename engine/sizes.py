@@ -135,7 +135,15 @@ class Dim:
         exact = divide_exactly(self, other)
         if exact is not None:
             return exact
-        return Dim({(("//", self, other if isinstance(other, Dim) else int(other)),): 1})
+        if isinstance(other, Dim):
+            return Dim({(("//", self, other),): 1})
+        # What divides exactly comes out of the division, so that (2*n + 1)//2 is n and equal sizes look equal.
+        divisor = int(other)
+        whole = Dim._make({m: c // divisor for m, c in self.terms if not m or c % divisor == 0})
+        rest = Dim._make({m: c if m else c % divisor for m, c in self.terms if not m or c % divisor})
+        if isinstance(rest, int):
+            return whole + rest // divisor
+        return whole + Dim({(("//", rest, divisor),): 1})
 
     def __rfloordiv__(self, other: int) -> Size:
         return Dim({(("//", Dim({(): int(other)}), self),): 1})
@@ -334,6 +342,11 @@ def product(sizes: Iterable[Size]) -> Size:
 def static_shape(shape: Shape) -> bool:
     """Whether every size is a number."""
     return not any(isinstance(n, Dim) for n in shape)
+
+
+def seen(size: Size) -> int | None:
+    """The number behind a size in the call being traced, without making anything depend on it; None where none is known."""
+    return _policy.get().hint(size) if isinstance(size, Dim) else size
 
 
 def show_size(size: Size) -> str:

@@ -85,7 +85,9 @@ def gaussian_nll_loss(
     """
     op = "gaussian_nll_loss"
     input, target = as_handle(input), as_handle(target)
-    if target.ndim not in (0, input.ndim) or not all(same(m, 1) or agree(m, n) for m, n in zip(target.shape, input.shape)):
+    if target.ndim not in (0, input.ndim) or not all(
+        same(m, 1) or agree(m, n) for m, n in zip(target.shape, input.shape)
+    ):
         input, target = matching(op, input, target)
     if isinstance(var, float | int):
         if var < 0:

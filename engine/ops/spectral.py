@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from engine import dtypes
-from engine.errors import GradientError
 from engine.makers import publish
 from engine.op import Op, Sample, apply
 from engine.ops.arithmetic import add, divide, multiply, subtract

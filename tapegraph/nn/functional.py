@@ -28,6 +28,16 @@ from engine.ops.activations import hard_swish as hardswish
 from engine.ops.attention import scaled_dot_product_attention
 from engine.ops.bilinear import bilinear
 from engine.ops.channel_norm import batch_norm, group_norm, instance_norm
+from engine.ops.convolve import (
+    conv,
+    conv1d,
+    conv2d,
+    conv3d,
+    conv_transpose,
+    conv_transpose1d,
+    conv_transpose2d,
+    conv_transpose3d,
+)
 from engine.ops.create import one_hot
 from engine.ops.ctc import ctc_loss
 from engine.ops.dropout import (
@@ -39,6 +49,8 @@ from engine.ops.dropout import (
     feature_alpha_dropout,
 )
 from engine.ops.embedding import embedding, embedding_bag
+from engine.ops.folding import fold, unfold
+from engine.ops.grid import affine_grid, grid_sample
 from engine.ops.heads import multi_head_attention
 from engine.ops.linalg import linear
 from engine.ops.losses import huber_loss, l1_loss, mse_loss, smooth_l1_loss
@@ -71,16 +83,56 @@ from engine.ops.nn import (
     softplus,
 )
 from engine.ops.normalization import layer_norm, local_response_norm, normalize, rms_norm
+from engine.ops.pad import pad_from_last as pad
+from engine.ops.pooling import global_avg_pool, global_max_pool
+from engine.ops.pools import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_avg_pool3d,
+    adaptive_max_pool1d,
+    adaptive_max_pool2d,
+    adaptive_max_pool3d,
+    avg_pool1d,
+    avg_pool2d,
+    avg_pool3d,
+    lp_pool1d,
+    lp_pool2d,
+    lp_pool3d,
+    max_pool1d,
+    max_pool2d,
+    max_pool3d,
+)
 from engine.ops.positions import rotary_encoding, sinusoidal_encoding
+from engine.ops.resize import interpolate
 from engine.ops.shape import flatten
+from engine.ops.shuffle import channel_shuffle, pixel_shuffle, pixel_unshuffle
 
 __all__ = [
+    "adaptive_avg_pool1d",
+    "adaptive_avg_pool2d",
+    "adaptive_avg_pool3d",
+    "adaptive_max_pool1d",
+    "adaptive_max_pool2d",
+    "adaptive_max_pool3d",
+    "affine_grid",
     "alpha_dropout",
+    "avg_pool1d",
+    "avg_pool2d",
+    "avg_pool3d",
     "batch_norm",
     "bilinear",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "celu",
+    "channel_shuffle",
+    "conv",
+    "conv1d",
+    "conv2d",
+    "conv3d",
+    "conv_transpose",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
     "cosine_embedding_loss",
     "cosine_similarity",
     "cross_entropy",
@@ -94,9 +146,13 @@ __all__ = [
     "embedding_bag",
     "feature_alpha_dropout",
     "flatten",
+    "fold",
     "gaussian_nll_loss",
     "gelu",
+    "global_avg_pool",
+    "global_max_pool",
     "glu",
+    "grid_sample",
     "group_norm",
     "gumbel_softmax",
     "hard_shrink",
@@ -110,6 +166,7 @@ __all__ = [
     "hinge_embedding_loss",
     "huber_loss",
     "instance_norm",
+    "interpolate",
     "kl_div",
     "l1_loss",
     "layer_norm",
@@ -118,7 +175,13 @@ __all__ = [
     "local_response_norm",
     "log_softmax",
     "logsigmoid",
+    "lp_pool1d",
+    "lp_pool2d",
+    "lp_pool3d",
     "margin_ranking_loss",
+    "max_pool1d",
+    "max_pool2d",
+    "max_pool3d",
     "mish",
     "mse_loss",
     "multi_head_attention",
@@ -128,7 +191,10 @@ __all__ = [
     "nll_loss",
     "normalize",
     "one_hot",
+    "pad",
     "pairwise_distance",
+    "pixel_shuffle",
+    "pixel_unshuffle",
     "poisson_nll_loss",
     "prelu",
     "relu",
@@ -154,4 +220,5 @@ __all__ = [
     "thresholded_relu",
     "triplet_margin_loss",
     "triplet_margin_with_distance_loss",
+    "unfold",
 ]

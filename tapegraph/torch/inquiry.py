@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from engine import dtypes
 from engine.errors import UnsupportedError
 from engine.ops.promotion import can_cast as _can_cast
 from engine.spec import broadcast
+from tapegraph.torch import printing
 from tapegraph.torch.cell import Cell, of
 from tapegraph.torch.dtypes import Size, dtype, float32, kind, of_numpy
 
@@ -110,7 +109,9 @@ def use_deterministic_algorithms(mode: bool, **_: Any) -> None:
 def set_printoptions(
     precision: int | None = None, threshold: int | None = None, sci_mode: bool | None = None, **rest: Any
 ) -> None:
-    """How numbers are printed; NumPy's settings."""
-    options = {"precision": precision, "threshold": threshold, "suppress": None if sci_mode is None else not sci_mode}
-    options |= {k: v for k, v in rest.items() if k in ("edgeitems", "linewidth")}
-    np.set_printoptions(**{k: v for k, v in options.items() if v is not None})  # type: ignore[arg-type]
+    """How tensors are printed: digits after the point, the size from which they are shortened, exponents or not.
+
+    ``rest`` may have ``edgeitems`` and ``linewidth``.
+    """
+    options = {"precision": precision, "threshold": threshold, "sci_mode": sci_mode, **rest}
+    printing.OPTIONS.update({k: v for k, v in options.items() if v is not None and k in printing.OPTIONS})

@@ -8,11 +8,11 @@ import numpy as np
 
 from engine import dispatch, dtypes
 from engine.arguments import normal_axis
-from engine.errors import ArgumentError, UnsupportedError
+from engine.errors import ArgumentError
 from engine.handle import Handle
 from engine.op import as_handle
 from engine.ops import public_functions
-from tapegraph.torch.cell import copy_of, of  # noqa: F401 - copy_of is named in the table
+from tapegraph.torch.cell import of, wrap
 
 tg: Any = type("Functions", (), {name: staticmethod(f) for name, f in public_functions().items()})
 
@@ -69,6 +69,17 @@ def spread(name: str, x: Any, dim: Any, unbiased: Any, keepdim: bool, correction
     return getattr(tg, name)(x, axis=axes(dim), correction=correction, keepdims=keepdim)
 
 
+def spread_and_mean(name: str, x: Any, dim: Any, unbiased: Any, keepdim: bool, correction: Any) -> tuple[Any, Any]:
+    """Variance or standard deviation, and the mean."""
+    over = None if isinstance(dim, bool) else axes(dim)
+    return spread(name, x, dim, unbiased, keepdim, correction), tg.mean(x, axis=over, keepdims=keepdim)
+
+
+def on_tensors(function: Any) -> Any:
+    """A function of tensors as one of the engine's values; None stays None."""
+    return function if function is None else lambda *values: of(function(*map(wrap, values)))
+
+
 def numbers(given: Any, named: Any) -> tuple[Any, ...]:
     """Numbers given one by one, as one sequence, or by keyword."""
     found = given if named is None else (named,)
@@ -80,16 +91,40 @@ def along(x: Any, dim: int) -> int:
     return normal_axis(dim, max(x.ndim, 1), "dim", x)
 
 
+_OF_BOOLS = {
+    "add": "logical_or",
+    "multiply": "logical_and",
+    "maximum": "logical_or",
+    "minimum": "logical_and",
+    "max": "any",
+    "min": "all",
+}
+
+
+def either(name: str, x: Any, y: Any) -> Any:
+    """An op of two numbers; of two bools it stays among bools, as in PyTorch."""
+    if all(v.dtype == dtypes.bool_ if isinstance(v, Handle) else isinstance(v, bool) for v in (x, y)):
+        name = _OF_BOOLS[name]
+    return getattr(tg, name)(x, y)
+
+
+def extremes(name: str, x: Any, dim: Any, keepdim: bool) -> Any:
+    """The largest or smallest along axes; of bools whether any or all are true."""
+    if x.dtype == dtypes.bool_:
+        name = _OF_BOOLS[name]
+    return getattr(tg, name)(x, axis=dim, keepdims=keepdim)
+
+
 def extreme(name: str, x: Any, dim: Any, keepdim: bool) -> Any:
     """max or min: of everything, along an axis with positions, or of two tensors."""
     if dim is None:
-        return getattr(tg, name)(x)
+        return extremes(name, x, None, False)
     dim = of(dim)
     if isinstance(dim, Handle):
-        return tg.maximum(x, dim) if name == "max" else tg.minimum(x, dim)
+        return either(f"{name}imum", x, dim)
     if x.ndim == 0:
         return Pair(x, tg.zeros((), dtype=dtypes.int64))
-    places = getattr(tg, f"arg{name}")(x, axis=dim, keepdims=True)
+    places = position(f"arg{name}", x, dim, True)
     values = tg.take_along_axis(x, places, axis=dim)
     return Pair(values, places) if keepdim else Pair(tg.squeeze(values, dim), tg.squeeze(places, dim))
 
@@ -124,15 +159,6 @@ def filled(x: Any, mask: Any, value: Any) -> Any:
     return tg.where(mask, value if isinstance(value, Handle) else dispatch.current().asarray(value, x.dtype), x)
 
 
-def shaped_norm(x: Any, p: Any, dim: Any, keepdim: bool) -> Any:
-    """A vector norm over the given axes, by default over everything."""
-    if p in ("fro", None):
-        p = 2
-    if p == "nuc":
-        raise UnsupportedError("the nuclear norm is torch.linalg.matrix_norm's", op="norm", fix="call that")
-    return tg.vector_norm(floats(x), axis=axes(dim), keepdims=keepdim, ord=p)
-
-
 def close(x: Any, y: Any, rtol: float, atol: float, equal_nan: bool) -> Any:
     """Element by element whether |x - y| <= atol + rtol * |y|."""
     near = tg.less_equal(tg.abs(tg.subtract(x, y)), tg.add(tg.multiply(tg.abs(y), rtol), atol))
@@ -150,8 +176,9 @@ def finite(x: Any, nan: Any, posinf: Any, neginf: Any) -> Any:
 
 
 def powers(x: Any, N: int | None, increasing: bool) -> Any:
-    """The Vandermonde matrix of a vector."""
-    exponents = np.arange(int(x.shape[0]) if N is None else N)
+    """The Vandermonde matrix of a vector, or of each."""
+    x = x if x.ndim else tg.reshape(x, (1,))
+    exponents = np.arange(int(x.shape[-1]) if N is None else N)
     return tg.pow(tg.expand_dims(x, axis=-1), as_handle((exponents if increasing else exponents[::-1]).astype(x.dtype)))
 
 
@@ -172,23 +199,40 @@ def log_of_running_sum(x: Any, dim: int) -> Any:
     return tg.add(tg.log(tg.cumulative_sum(tg.exp(tg.subtract(x, top)), axis=along(x, dim))), top)
 
 
-def covariance(x: Any, correction: int) -> Any:
-    """The covariances of the rows of a matrix, each column an observation."""
+def covariance(x: Any, correction: int, counts: Any, weights: Any) -> Any:
+    """The covariances of the rows of a matrix, each column an observation that counts so often, or weighs so much."""
     x = tg.reshape(x, (1, -1)) if x.ndim < 2 else x
-    apart = tg.subtract(x, tg.mean(x, axis=1, keepdims=True))
-    found = tg.divide(tg.matmul(apart, tg.matrix_transpose(apart)), int(x.shape[1]) - correction)
+    share = counts if weights is None else weights if counts is None else tg.multiply(counts, weights)
+    if share is None:
+        apart = tg.subtract(x, tg.mean(x, axis=1, keepdims=True))
+        found = tg.divide(tg.matmul(apart, tg.matrix_transpose(apart)), tg.clip(x.shape[1] - correction, 0))
+    else:
+        share = tg.astype(share, x.dtype)
+        whole = tg.sum(share)
+        apart = tg.subtract(x, tg.divide(tg.sum(tg.multiply(x, share), axis=1, keepdims=True), whole))
+        drop = whole if weights is None else tg.divide(tg.sum(tg.multiply(share, weights)), whole)
+        left = tg.subtract(whole, correction if weights is None else tg.multiply(drop, correction))
+        found = tg.divide(tg.matmul(tg.multiply(apart, share), tg.matrix_transpose(apart)), tg.clip(left, 0))
     return found if found.shape[0] != 1 else tg.reshape(found, ())
 
 
 def correlation(x: Any) -> Any:
     """The correlations of the rows of a matrix."""
-    found = covariance(x, 1)
+    found = covariance(x, 1, None, None)
+    if found.ndim == 0:
+        return tg.divide(found, found)
     spread_ = tg.sqrt(tg.diagonal(found))
-    return tg.divide(tg.divide(found, tg.expand_dims(spread_, axis=1)), spread_)
+    return tg.clip(tg.divide(tg.divide(found, tg.expand_dims(spread_, axis=1)), spread_), -1, 1)
 
 
-def trapezoids(y: Any, x: Any, dx: float, dim: int) -> Any:
-    """The integral along an axis by the trapezoidal rule."""
-    lead = (slice(None),) * along(y, dim)
+def trapezoids(y: Any, x: Any, dx: float, dim: int, running: bool = False) -> Any:
+    """The integral along an axis by the trapezoidal rule; ``running``: up to each place."""
+    n = along(y, dim)
+    lead = (slice(None),) * n
     middle = tg.multiply(tg.add(y[(*lead, slice(1, None))], y[(*lead, slice(None, -1))]), 0.5)
-    return tg.sum(tg.multiply(middle, dx if x is None else tg.diff(x)), axis=along(y, dim))
+    steps: Any = dx
+    if x is not None:
+        steps = tg.diff(x, axis=n - y.ndim if x.ndim > 1 else 0)
+        steps = steps if x.ndim > 1 else tg.reshape(steps, (-1, *(1 for _ in y.shape[n + 1 :])))
+    areas = tg.multiply(middle, steps)
+    return tg.cumulative_sum(areas, axis=n) if running else tg.sum(areas, axis=n)

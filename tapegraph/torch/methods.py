@@ -49,6 +49,8 @@ def _operand(x: Any) -> Any:
 
 
 def _binary(op: Any, name: str, reflected: bool) -> Callable[[Any, Any], Any]:
+    of_bools = {"add": tg.logical_or, "multiply": tg.logical_and}.get(op.name)
+
     def operator(self: Any, other: Any) -> Any:
         by = dispatch.current()
         a = self._handle if self._view is None and by is RECORDING else of(self)
@@ -59,8 +61,11 @@ def _binary(op: Any, name: str, reflected: bool) -> Callable[[Any, Any], Any]:
             if not isinstance(other, _OPERANDS):
                 return NotImplemented
             b = _operand(other)
-            if isinstance(b, Handle) and a.dtype is not b.dtype:
-                a, b = _alike(a, b)
+            if isinstance(b, Handle):
+                if a.dtype is not b.dtype:
+                    a, b = _alike(a, b)
+                elif of_bools is not None and a.dtype.kind == "b":
+                    return wrap(of_bools(a, b))
         made = _new(Tensor)
         made._handle = by.apply(op, (b, a) if reflected else (a, b), NO_ATTRS)
         made._view = None

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from engine import dtypes
-from engine.errors import ArgumentError, UnsupportedError
+from engine.errors import UnsupportedError
 from engine.handle import Handle
 from engine.op import as_handle
 from engine.ops.index import setitem
@@ -47,15 +47,18 @@ def distinct(x: Any, inverse: bool, counts: bool, dim: Any) -> Any:
     return results[0] if len(results) == 1 else tuple(results)
 
 
-def runs(x: Any, inverse: bool, counts: bool) -> Any:
-    """The values without repetitions of neighbours."""
-    flat = known(x, "unique_consecutive").reshape(-1)
-    starts = np.flatnonzero(np.concatenate([[True], flat[1:] != flat[:-1]])) if flat.size else np.zeros(0, np.int64)
-    results = [as_handle(flat[starts])]
+def runs(x: Any, inverse: bool, counts: bool, dim: Any) -> Any:
+    """The values (or the parts along an axis) without repetitions of neighbours."""
+    array = known(x, "unique_consecutive")
+    rows = array.reshape(-1) if dim is None else np.moveaxis(array, dim, 0)
+    changed = (rows[1:] != rows[:-1]).any(axis=tuple(range(1, rows.ndim)))
+    starts = np.flatnonzero(np.concatenate([[True], changed])) if len(rows) else np.zeros(0, np.int64)
+    results = [as_handle(rows[starts] if dim is None else np.moveaxis(rows[starts], 0, dim))]
     if inverse:
-        results.append(as_handle(np.cumsum(np.isin(np.arange(flat.size), starts)) - 1))
+        found = np.cumsum(np.isin(np.arange(len(rows)), starts)) - 1
+        results.append(as_handle(found.reshape(array.shape) if dim is None else found))
     if counts:
-        results.append(as_handle(np.diff([*starts, flat.size])))
+        results.append(as_handle(np.diff([*starts, len(rows)])))
     return results[0] if len(results) == 1 else tuple(results)
 
 
@@ -130,27 +133,33 @@ def ordered(x: Any, dim: int, descending: bool, stable: bool) -> Pair:
 def windows(x: Any, dim: int, size: int, step: int) -> Any:
     """Every run of ``size`` neighbours along an axis, ``step`` apart, as a new last axis."""
     n = along(x, dim)
+    if x.ndim == 0:
+        return tg.reshape(x, (1,))
     starts = np.arange(0, int(x.shape[n]) - size + 1, step)
     found = tg.take(x, as_handle(starts[:, None] + np.arange(size)), axis=n)
     return tg.moveaxis(found, n + 1, -1)
 
 
-def quantiles(x: Any, q: Any, dim: Any, keepdim: bool) -> Any:
-    """Quantiles with linear interpolation."""
-    if dim is None:
-        x, n = tg.reshape(x, (-1,)), 0
-    else:
-        n = along(x, dim)
-    ordered = tg.sort(x, axis=n)
-    size = int(x.shape[n]) - 1
-    points = np.atleast_1d(known(as_handle(q), "quantile")).astype(np.float64) * size
-    low, high = np.floor(points).astype(np.int64), np.ceil(points).astype(np.int64)
-    weight = as_handle((points - low).astype(x.dtype).reshape([-1 if i == n else 1 for i in range(x.ndim)]))
-    a, b = (tg.take(ordered, as_handle(i), axis=n) for i in (low, high))
-    found = tg.moveaxis(tg.add(a, tg.multiply(tg.subtract(b, a), weight)), n, 0)
-    if keepdim and dim is not None:
-        found = tg.expand_dims(found, axis=n + 1)
-    return found if getattr(q, "ndim", 0) else found[0]
+def quantiles(name: str, x: Any, q: Any, dim: Any, keepdim: bool, method: str) -> Any:
+    """quantile or nanquantile; a 0-d tensor counts as a vector."""
+    if x.ndim == 0 and dim is not None:
+        x, dim, keepdim = tg.reshape(x, (1,)), 0, False
+    return getattr(tg, name)(x, q, axis=dim, keepdims=keepdim, method=method)
+
+
+def counted_places(places: Any, out_int32: bool) -> Any:
+    """Positions as int64, or as int32 where asked."""
+    return tg.astype(places, dtypes.int32) if out_int32 else places
+
+
+def at_least(tensors: Any, least: int) -> Any:
+    """Tensors (or one) with at least so many axes."""
+    if len(tensors) != 1 or isinstance(tensors[0], list | tuple):
+        return tuple(at_least((t,), least) for t in (tensors[0] if len(tensors) == 1 else tensors))
+    x = tensors[0]
+    while x.ndim < least:
+        x = tg.expand_dims(x, axis=-1 if x.ndim == 2 else 0)
+    return x
 
 
 def histogram(x: Any, bins: int, low: float, high: float) -> Any:
@@ -175,35 +184,6 @@ def median(x: Any, dim: Any, keepdim: bool) -> Any:
         flat = tg.reshape(x, (-1,))
         return picked(flat, tg.argsort(flat), (int(product(x.shape)) - 1) // 2, 0, False).values
     return picked(x, tg.argsort(x, axis=dim), (int(x.shape[dim]) - 1) // 2, dim, keepdim)
-
-
-def padded(x: Any, pad: Any, mode: str, value: Any) -> Any:
-    """x with places added at both ends of its last axes: pad = (before last, after last, before next to last, ...)."""
-    widths = [(0, 0)] * x.ndim
-    for i in range(len(pad) // 2):
-        widths[x.ndim - 1 - i] = (pad[2 * i], pad[2 * i + 1])
-    cut = tuple(
-        slice(max(-a, 0), n - max(-b, 0) if isinstance(b, int) and b < 0 else None)
-        for (a, b), n in zip(widths, x.shape)
-    )
-    if any(a < 0 or b < 0 for a, b in widths):
-        x = x[cut]
-        widths = [(max(a, 0), max(b, 0)) for a, b in widths]
-    if mode == "constant":
-        return tg.pad(x, tuple(widths), value=0 if value is None else value)
-    for axis, (before, after) in enumerate(widths):
-        if before or after:
-            x = tg.take(x, as_handle(_beyond(int(x.shape[axis]), before, after, mode)), axis=axis)
-    return x
-
-
-def _beyond(n: int, before: int, after: int, mode: str) -> np.ndarray[Any, Any]:
-    how = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
-    if mode not in how:
-        raise ArgumentError(f"mode must be one of constant, {', '.join(how)}, not {mode!r}", op="pad")
-    if (mode == "reflect" and max(before, after) >= n) or (mode == "circular" and max(before, after) > n):
-        raise ArgumentError(f"padding ({before}, {after}) is too wide for an axis of {n} in mode {mode!r}", op="pad")
-    return np.pad(np.arange(n), (before, after), mode=how[mode])  # type: ignore[call-overload, no-any-return]
 
 
 def joinable(tensors: Any) -> Any:

@@ -12,12 +12,18 @@ from typing import Any, NamedTuple
 
 from eager.interpreter import RECORDING
 from engine import dispatch
+from engine.handle import Handle
+from engine.ops.shape import reshape
 from tapegraph.torch.cell import Cell, of, replace, wrap
 from tapegraph.torch.dtypes import kind
 
 # Parameters that are no tensors and are handed on as they are; so are those whose default is a number, a string or a bool.
 _WHOLE = ("dim", "dims", "dim0", "dim1", "k", "n", "p", "size", "shape", "shifts", "normalized_shape", "kernel_size")
 _PLAIN = frozenset({*_WHOLE, "stride", "padding", "equation"})
+
+
+# Their own meaning says what they make of a 0-d tensor.
+_OF_NUMBERS = frozenset({"gather", "quantile", "nanquantile"})
 
 
 class Spelling(NamedTuple):
@@ -94,6 +100,11 @@ def _compiled(name: str, signature: str, right: str, ours: Mapping[str, Any], pl
             )
         elif p not in plain:
             lines.append(f"    {p} = _of({p})")
+    if "dim" in parameters and parameters[0] not in ("tensors", "y") and name not in _OF_NUMBERS:
+        # PyTorch takes a 0-d tensor along its axis 0 as if it had one.
+        lines.append(f"    if dim is not None and not {parameters[0]}.shape and _is_first(dim):")
+        lines.extend(f"        {p} = _as_vector({p})" for p in parameters if p not in {*plain, "dtype"})
+        lines.append(f"        dim = 0; return _wrap(_as_number({right}))")
     lines.append(f"    return _wrap({right})")
     space = {
         **ours,
@@ -104,6 +115,9 @@ def _compiled(name: str, signature: str, right: str, ours: Mapping[str, Any], pl
         "_Tensor": _tensor_class(),
         "_by": dispatch.current,
         "_eager": RECORDING,
+        "_is_first": _is_first,
+        "_as_vector": _as_vector,
+        "_as_number": _as_number,
     }
     # The file name is one of the package's, so that errors point at the user's line and not at this one.
     exec(compile("\n".join(lines), f"{place} {name}", "exec"), space)
@@ -112,6 +126,25 @@ def _compiled(name: str, signature: str, right: str, ours: Mapping[str, Any], pl
     function.__doc__ = f"PyTorch's ``{name}{signature}``; here ``{right}``."
     function.__module__ = "tapegraph.torch"
     return function
+
+
+def _is_first(dim: Any) -> bool:
+    """Whether it names the axis 0 that a 0-d tensor has in PyTorch."""
+    if isinstance(dim, list | tuple):
+        return len(dim) == 1 and _is_first(dim[0])
+    return type(dim) is int and dim in (0, -1)
+
+
+def _as_vector(x: Any) -> Any:
+    return reshape(x, (1,)) if isinstance(x, Handle) and not x.shape else x
+
+
+def _as_number(found: Any) -> Any:
+    """Results that are vectors of one element as 0-d ones."""
+    if isinstance(found, tuple):
+        parts = [_as_number(y) for y in found]
+        return type(found)(*parts) if hasattr(found, "_fields") else tuple(parts)
+    return reshape(found, ()) if isinstance(found, Handle) and found.shape == (1,) else found
 
 
 def _with_axis(signature: str, parameters: list[str]) -> str:

@@ -65,10 +65,10 @@ softmax(input, dim=None, dtype=None) -> softmax(floats(input), -1 if dim is None
 log_softmax(input, dim=None, dtype=None) -> log_softmax(floats(input), -1 if dim is None else dim, dtype)
 
 # two operands
-add(input, other, *, alpha=1) -> add(input, scaled(other, alpha))  ;fm_
+add(input, other, *, alpha=1) -> either("add", input, scaled(other, alpha))  ;fm_
 sub/subtract(input, other, *, alpha=1) -> subtract(input, scaled(other, alpha))  ;fm_
 rsub(input, other, *, alpha=1) -> subtract(other, scaled(input, alpha))
-mul/multiply(input, other) -> multiply(input, other)  ;fm_
+mul/multiply(input, other) -> either("multiply", input, other)  ;fm_
 div/divide(input, other, *, rounding_mode=None) -> quotient(input, other, rounding_mode)  ;fm_
 true_divide(input, other) -> divide(input, other)  ;fm_
 floor_divide(input, other) -> floor_divide(input, other)  ;fm_
@@ -76,8 +76,8 @@ remainder(input, other) -> remainder(input, other)  ;fm_
 fmod(input, other) -> subtract(input, multiply(quotient(input, other, "trunc"), other))  ;fm_
 pow(input, exponent) -> pow(input, exponent)  ;fm_
 float_power(input, exponent) -> pow(astype(input, "float64"), exponent)
-maximum/fmax(input, other) -> maximum(input, other)
-minimum/fmin(input, other) -> minimum(input, other)
+maximum/fmax(input, other) -> either("maximum", input, other)
+minimum/fmin(input, other) -> either("minimum", input, other)
 atan2/arctan2(input, other) -> atan2(input, other)  ;fm_
 hypot(input, other) -> hypot(input, other)  ;fm_
 copysign(input, other) -> copysign(input, other)  ;fm_
@@ -121,8 +121,8 @@ nanmean(input, dim=None, keepdim=False) -> divide(sum(where(isnan(input), 0.0, i
 prod(input, dim=None, keepdim=False, *, dtype=None) -> prod(cast(counted(input), dtype), axis=dim, keepdims=keepdim)
 max(input, dim=None, keepdim=False, *, other=None) -> extreme("max", input, dim if other is None else other, keepdim)
 min(input, dim=None, keepdim=False, *, other=None) -> extreme("min", input, dim if other is None else other, keepdim)
-amax(input, dim=None, keepdim=False) -> max(input, axis=axes(dim) if dim != () else None, keepdims=keepdim)
-amin(input, dim=None, keepdim=False) -> min(input, axis=axes(dim) if dim != () else None, keepdims=keepdim)
+amax(input, dim=None, keepdim=False) -> extremes("max", input, axes(dim) if dim != () else None, keepdim)
+amin(input, dim=None, keepdim=False) -> extremes("min", input, axes(dim) if dim != () else None, keepdim)
 aminmax(input, *, dim=None, keepdim=False) -> (min(input, axis=dim, keepdims=keepdim), max(input, axis=dim, keepdims=keepdim))
 any(input, dim=None, keepdim=False) -> any(input, axis=axes(dim), keepdims=keepdim)
 all(input, dim=None, keepdim=False) -> all(input, axis=axes(dim), keepdims=keepdim)
@@ -130,12 +130,13 @@ argmax(input, dim=None, keepdim=False) -> position("argmax", input, dim, keepdim
 argmin(input, dim=None, keepdim=False) -> position("argmin", input, dim, keepdim)
 var(input, dim=None, unbiased=None, keepdim=False, *, correction=None) -> spread("var", input, dim, unbiased, keepdim, correction)
 std(input, dim=None, unbiased=None, keepdim=False, *, correction=None) -> spread("std", input, dim, unbiased, keepdim, correction)
-var_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None) -> (spread("var", input, dim, unbiased, keepdim, correction), mean(input, axis=axes(dim), keepdims=keepdim))
-std_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None) -> (spread("std", input, dim, unbiased, keepdim, correction), mean(input, axis=axes(dim), keepdims=keepdim))
+var_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None) -> spread_and_mean("var", input, dim, unbiased, keepdim, correction)
+std_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None) -> spread_and_mean("std", input, dim, unbiased, keepdim, correction)
 logsumexp(input, dim, keepdim=False) -> logsumexp(input, axis=axes(dim), keepdims=keepdim)
 norm(input, p="fro", dim=None, keepdim=False, dtype=None) -> shaped_norm(cast(input, dtype), p, dim, keepdim)
 median(input, dim=None, keepdim=False) -> median(input, dim, keepdim)
-quantile(input, q, dim=None, keepdim=False) -> quantiles(input, q, dim, keepdim)
+quantile(input, q, dim=None, keepdim=False, *, interpolation="linear") -> quantiles("quantile", input, q, dim, keepdim, interpolation)
+nanquantile(input, q, dim=None, keepdim=False, *, interpolation="linear") -> quantiles("nanquantile", input, q, dim, keepdim, interpolation)
 mode(input, dim=-1, keepdim=False) -> Pair(*most_frequent(input, axis=dim, keepdims=keepdim))
 kthvalue(input, k, dim=-1, keepdim=False) -> Pair(*kthvalue(input, k, axis=dim, keepdims=keepdim))
 count_nonzero(input, dim=None) -> count_nonzero(input, axis=axes(dim))
@@ -155,8 +156,9 @@ vstack/row_stack(tensors) -> stacked(tensors, 2, 0)  ;f
 hstack(tensors) -> stacked(tensors, 1, 1)  ;f
 dstack(tensors) -> stacked(tensors, 3, 2)  ;f
 column_stack(tensors) -> stacked([t if t.ndim > 1 else reshape(t, (-1, 1)) for t in tensors], 2, 1)  ;f
-atleast_1d(input) -> input if input.ndim else reshape(input, (1,))  ;f
-atleast_2d(input) -> input if input.ndim > 1 else reshape(input, (1, -1))  ;f
+atleast_1d(*tensors) -> at_least(tensors, 1)  ;f
+atleast_2d(*tensors) -> at_least(tensors, 2)  ;f
+atleast_3d(*tensors) -> at_least(tensors, 3)  ;f
 flip(input, *places, dims=None) -> flip(input, axis=numbers(places, dims))
 fliplr(input) -> flip(input, axis=1)
 flipud(input) -> flip(input, axis=0)
@@ -166,11 +168,11 @@ tile(input, *times, dims=None) -> tile(input, numbers(times, dims))
 repeat(input, *times, repeats=None) -> tile(input, numbers(times, repeats))  ;m
 repeat_interleave(input, repeats, dim=None, *, output_size=None) -> repeat(input, repeats, axis=dim)
 meshgrid(*tensors, indexing="ij") -> meshes(tensors, indexing)  ;f
-cartesian_prod(*tensors) -> stack([reshape(m, (-1,)) for m in meshgrid(*tensors, indexing="ij")], axis=-1)  ;f
+cartesian_prod(*tensors) -> tensors[0] if len(tensors) == 1 else stack([reshape(m, (-1,)) for m in meshgrid(*tensors, indexing="ij")], axis=-1)  ;f
 tril(input, diagonal=0) -> tril(input, k=diagonal)  ;fm_
 triu(input, diagonal=0) -> triu(input, k=diagonal)  ;fm_
 diag(input, diagonal=0) -> diag(input, k=diagonal)
-diag_embed(input, offset=0) -> diag_embed(input, offset=offset)
+diag_embed(input, offset=0, dim1=-2, dim2=-1) -> diag_embed(input, offset=offset, axis1=dim1, axis2=dim2)
 diagflat(input, offset=0) -> diag_embed(reshape(input, (-1,)), offset=offset)
 vander(x, N=None, increasing=False) -> powers(x, N, increasing)  ;f
 
@@ -191,21 +193,22 @@ masked_scatter(input, mask, source) -> masked_scatter(input, mask, source)  ;fm_
 nonzero(input, *, as_tuple=False) -> positions(input, as_tuple)
 argwhere(input) -> positions(input, False)
 unique(input, sorted=True, return_inverse=False, return_counts=False, dim=None) -> distinct(input, return_inverse, return_counts, dim)
-unique_consecutive(input, return_inverse=False, return_counts=False) -> runs(input, return_inverse, return_counts)
+unique_consecutive(input, return_inverse=False, return_counts=False, dim=None) -> runs(input, return_inverse, return_counts, dim)
 bincount(input, weights=None, minlength=0) -> bincount(input, weights, minlength=minlength)
 sort(input, dim=-1, descending=False, stable=False) -> ordered(input, dim, descending, stable)
 argsort(input, dim=-1, descending=False, stable=False) -> argsort(input, axis=dim, descending=descending, stable=True)
 msort(input) -> sort(input, axis=0)
 topk(input, k, dim=-1, largest=True, sorted=True) -> Pair(*topk(input, k, axis=dim, largest=largest, sorted=sorted))
-searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=None, sorter=None) -> searchsorted(sorted_sequence, input, side="right" if right or side == "right" else "left")  ;f
-bucketize(input, boundaries, *, out_int32=False, right=False) -> bucketize(input, boundaries, right=right)
+searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=None, sorter=None) -> counted_places(searchsorted(sorted_sequence, input, side="right" if right or side == "right" else "left", sorter=sorter), out_int32)  ;f
+bucketize(input, boundaries, *, out_int32=False, right=False) -> counted_places(bucketize(input, boundaries, right=right), out_int32)
 isin(elements, test_elements, *, assume_unique=False, invert=False) -> isin(elements, test_elements, invert=invert)  ;f
 
 unfold(input, dimension, size, step) -> windows(input, dimension, size, step)  ;m
 block_diag(*tensors) -> blocks(tensors)  ;f
-cov(input, *, correction=1) -> covariance(input, correction)
+cov(input, *, correction=1, fweights=None, aweights=None) -> covariance(input, correction, fweights, aweights)
 corrcoef(input) -> correlation(input)
 trapezoid/trapz(y, x=None, *, dx=1.0, dim=-1) -> trapezoids(y, x, dx, dim)  ;f
+cumulative_trapezoid(y, x=None, *, dx=1.0, dim=-1) -> trapezoids(y, x, dx, dim, True)  ;f
 
 # products
 matmul(input, other) -> matmul(input, other)
@@ -225,14 +228,16 @@ einsum(equation, *operands) -> einsum(equation, *(operands[0] if len(operands) =
 tensordot(a, b, dims=2) -> tensordot(a, b, axes=dims)  ;f
 chain_matmul(*matrices) -> multi_dot(matrices)  ;f
 kron(input, other) -> kron(input, other)
-cdist(x1, x2, p=2.0) -> cdist(x1, x2, p)  ;f
+cdist(x1, x2, p=2.0, compute_mode=None) -> cdist(x1, x2, p)  ;f
 inverse(input) -> inv(input)
 det(input) -> det(input)
 logdet(input) -> log(det(input))
 slogdet(input) -> slogdet(input)
 cholesky(input, upper=False) -> matrix_transpose(cholesky(input)) if upper else cholesky(input)
 qr(input, some=True) -> qr(input, mode="reduced" if some else "complete")
-pinverse(input) -> pinv(input)
+pinverse(input, rcond=1e-15) -> pinv(input, rtol=rcond)
+svd(input, some=True, compute_uv=True) -> economic_svd(input, some, compute_uv)
+cholesky_solve(input, input2, upper=False) -> cholesky_solve(input, input2, upper=upper)
 matrix_power(input, n) -> matrix_power(input, n)
 matrix_exp(input) -> expm(input)
 """

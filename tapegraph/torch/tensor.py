@@ -14,7 +14,7 @@ from engine.ops.create import asarray
 from engine.ops.dtype import astype
 from engine.state import State
 from tapegraph.torch import backward as _backward
-from tapegraph.torch import cell
+from tapegraph.torch import cell, printing
 from tapegraph.torch.cell import of, view_of, write
 from tapegraph.torch.described import Described
 from tapegraph.torch.dtypes import Size
@@ -217,12 +217,13 @@ class Tensor(Described):
             return f"Tensor({held!r})"
         if not hasattr(held, "_value"):
             return repr(held)
-        body = np.array2string(held._value, separator=", ", prefix="tensor(", precision=4)
-        tail = "" if self.dtype.np in (np.float32, np.int64, np.bool_) else f", dtype={self.dtype}"
+        value = held._value
+        usual = (np.float32,) if value.size == 0 else (np.float32, np.int64, np.bool_)
+        suffixes = [] if self.dtype.np in usual else [f"dtype={self.dtype}"]
         if self.requires_grad:
             made_by = self.grad_fn
-            tail += ", requires_grad=True" if made_by is None else f", grad_fn=<{made_by.op.name}>"
-        return f"tensor({body}{tail})"
+            suffixes.append("requires_grad=True" if made_by is None else f"grad_fn=<{made_by.op.name}>")
+        return printing.shown(value, suffixes)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         held = of(self)

@@ -268,6 +268,8 @@ def chunk(input: Any, chunks: int, dim: int = 0) -> tuple[Any, ...]:
 def tensor_split(input: Any, indices_or_sections: Any, dim: int = 0) -> tuple[Any, ...]:
     """Parts of an axis: a number of nearly equal ones, or cut at the given places."""
     n = int(of(input).shape[normal_axis(dim, len(of(input).shape), "tensor_split", of(input))])
+    if getattr(indices_or_sections, "ndim", None) == 0:
+        indices_or_sections = int(indices_or_sections)
     if isinstance(indices_or_sections, int):
         parts = np.array_split(np.arange(n), indices_or_sections)
         edges = [0, *np.cumsum([len(p) for p in parts]).tolist()]

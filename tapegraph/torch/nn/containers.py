@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
 from typing import Any
 
 from tapegraph.torch.nn.module import Module
@@ -95,6 +96,15 @@ class ModuleList(_Numbered):
 
     def __add__(self, other: Iterable[Any]) -> Any:
         return ModuleList([*self, *other])
+
+    def __repr__(self) -> str:
+        runs = [(text, [i for i, _ in run]) for text, run in groupby(enumerate(map(repr, self)), lambda item: item[1])]
+        parts = [
+            f"({run[0]}): {text}" if len(run) == 1 else f"({run[0]}-{run[-1]}): {len(run)} x {text}" for text, run in runs
+        ]
+        if not parts:
+            return f"{self._get_name()}()"
+        return f"{self._get_name()}(\n  " + "\n".join(parts).replace("\n", "\n  ") + "\n)"
 
 
 class Sequential(_Numbered):

@@ -15,7 +15,7 @@ from tapegraph.torch.vocabulary import WORDS
 _RENAMED = {"axis": "dim", "keepdims": "keepdim", "start_axis": "start_dim", "end_axis": "end_dim"}
 
 TABLE = """
-pad(input, pad, mode="constant", value=None) -> padded(input, pad, mode, value)
+triplet_margin_with_distance_loss(anchor, positive, negative, *, distance_function=None, margin=1.0, swap=False, reduction="mean") -> triplet_margin_with_distance_loss(anchor, positive, negative, distance_function=on_tensors(distance_function), margin=margin, swap=swap, reduction=reduction)
 normalize(input, p=2.0, dim=1, eps=1e-12) -> normalize(input, p, dim, eps)
 softmin(input, dim=None, dtype=None) -> softmin(floats(input), -1 if dim is None else dim, dtype)
 glu(input, dim=-1) -> glu(input, dim)

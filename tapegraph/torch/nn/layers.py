@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import re
 from typing import Any
 
 from engine.state import State
 from tapegraph import nn as ours
+from tapegraph.nn.losses import Loss
 from tapegraph.torch.cell import of, wrap
 from tapegraph.torch.dtypes import kind
 from tapegraph.torch.nn import containers
@@ -16,6 +18,7 @@ from tapegraph.torch.tensor import Tensor
 
 _WORDS = {"dim": "axis", "start_dim": "start_axis", "end_dim": "end_axis"}
 _DROPPED = frozenset({"device", "inplace", "size_average", "reduce"})
+_SHOWN_IN_PLACE = frozenset({"Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout", "FeatureAlphaDropout"})
 _CONTAINERS = ("Sequential", "ModuleList", "ModuleDict", "ParameterList", "ParameterDict")
 
 
@@ -107,7 +110,14 @@ class Layer(Module):
 
     def extra_repr(self) -> str:
         """The arguments shown by ``repr``."""
-        return str(self._inner.extra_repr())
+        if isinstance(self._inner, Loss | ours.MultiheadAttention):
+            return ""
+        text = re.sub(r"(\b|_)axis=", r"\1dim=", str(self._inner.extra_repr()))
+        if "bias" in self._parameters:
+            text = re.sub(r"(affine=\w+)", rf"\1, bias={self._parameters['bias'] is not None}", text)
+        if self._get_name() in _SHOWN_IN_PLACE or "_writes" in self.__dict__:
+            text += ", " * bool(text) + f"inplace={'_writes' in self.__dict__}"
+        return text
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         from copy import deepcopy

@@ -67,8 +67,11 @@ class Optimizer:
         self.state = defaultdict(dict, {tensors[i]: s for i, s in state_dict["state"].items()})
 
     def __repr__(self) -> str:
-        shown = [{k: v for k, v in g.items() if k != "params"} for g in self.param_groups]
-        return f"{type(self).__name__} ({shown})"
+        text = f"{type(self).__name__} ("
+        for i, group in enumerate(self.param_groups):
+            text += f"\nParameter Group {i}\n"
+            text += "".join(f"    {name}: {group[name]}\n" for name in sorted(group) if name != "params")
+        return text + ")"
 
 
 def grouped(params: Any) -> list[dict[str, Any]]:
