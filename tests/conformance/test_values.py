@@ -91,9 +91,8 @@ def test_kernel_is_called_with_the_operands(name):
             assert_equal(y, z, f"{dtype} sample {number}")
 
 
-@pytest.mark.parametrize("phases", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["phases", "bare"])
 @pytest.mark.parametrize("name, dtype", cases.thin(cases.pairs()))
-def test_kernels_in_python(name, dtype, phases):
+def test_kernels_in_python(name, dtype, phases=True):
     entry = ENTRIES[name]
     run, arrays = cases.program(entry, cases.samples(entry, np.dtype(dtype)))
     tg.manual_seed(0)
@@ -103,7 +102,7 @@ def test_kernels_in_python(name, dtype, phases):
         assert_close(entry, y, wanted, f"result {number}")
 
 
-@pytest.mark.parametrize("phases", [True, False], ids=["phases", "bare"])
+@pytest.mark.parametrize("phases", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["phases", "bare"])
 @pytest.mark.parametrize("name, dtype", cases.pairs(within=CORE))
 def test_static(name, dtype, phases):
     entry = ENTRIES[name]
@@ -114,9 +113,9 @@ def test_static(name, dtype, phases):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name, dtype", cases.pairs(within=dtypes.EVERY - CORE))
-def test_static_for_narrow_dtypes(name, dtype):
-    test_static(name, dtype, True)
+@pytest.mark.parametrize("name, dtype", cases.pairs(within=CORE))
+def test_bare_kernels_in_python(name, dtype):
+    test_kernels_in_python(name, dtype, phases=False)
 
 
 # ------------------------------------------------------------------------------------------ many ops in one kernel

@@ -48,7 +48,7 @@ def plain(batch):
         {"sampler": [3, 1, 1, 0], "batch_size": 3},
         {"batch_sampler": data.BucketSampler(range(11), 2, seed=1)},
     ],
-    ids=str,
+    ids=lambda options: ",".join(options),
 )
 def test_batches_do_not_depend_on_workers(options, workers):
     def epochs(**more):
