@@ -294,11 +294,11 @@ def clip(x: Any, /, min: Any = None, max: Any = None) -> Any:
 
 
 def _lowest(dtype: Any) -> Any:
-    return -np.inf if dtype.kind == "f" else int(np.iinfo(dtype).min)
+    return -np.inf if dtype.kind == "f" else False if dtype.kind == "b" else int(np.iinfo(dtype).min)
 
 
 def _highest(dtype: Any) -> Any:
-    return np.inf if dtype.kind == "f" else int(np.iinfo(dtype).max)
+    return np.inf if dtype.kind == "f" else True if dtype.kind == "b" else int(np.iinfo(dtype).max)
 
 
 def _triples(rng: np.random.Generator, dtype: Any) -> list[Sample]:

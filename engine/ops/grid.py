@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from itertools import product as every
 from typing import Any
 
@@ -18,6 +19,7 @@ from engine.ops.dtype import astype, stop_gradient
 from engine.ops.index import take_along_axis
 from engine.ops.joins import concat
 from engine.ops.linalg import matmul
+from engine.ops.resize import keys
 from engine.ops.rounding import floor, round
 from engine.ops.shape import broadcast_to, expand_dims, matrix_transpose, reshape
 from engine.ops.slices import part
@@ -42,8 +44,8 @@ def _reflected(x: Any, n: Size, corners: bool) -> Any:
     return where(odd, span - rest, rest) + start
 
 
-def _positions(grid: Any, n: Size, padding: str, corners: bool) -> Any:
-    x = _place(grid, n, corners)
+def _held(x: Any, n: Size, padding: str, corners: bool) -> Any:
+    """Positions brought into the image as the padding says; for zeros they stay outside."""
     if padding == "reflection":
         x = _reflected(x, n, corners)
     return x if padding == "zeros" else clip(x, 0, n - 1)
@@ -62,6 +64,26 @@ def _pick(flat: Any, at: list[Any], sizes: tuple[Size, ...], padding: str) -> An
     return where(expand_dims(inside, axis=1), found, 0.0) if padding == "zeros" else found
 
 
+_MODES = ("bilinear", "nearest", "bicubic")
+_STEEP = -0.75
+
+
+def _taps(x: Any, mode: str) -> list[tuple[Any, Any]]:
+    """The whole positions beside x along one axis, each with its weight."""
+    if mode == "nearest":
+        return [(round(x), None)]
+    low = stop_gradient(floor(x))
+    past = x - low
+    if mode == "bilinear":
+        return [(low, 1.0 - past), (low + 1.0, past)]
+    return [
+        (low - 1.0, keys(past + 1.0, False, _STEEP)),
+        (low, keys(past, True, _STEEP)),
+        (low + 1.0, keys(1.0 - past, True, _STEEP)),
+        (low + 2.0, keys(2.0 - past, False, _STEEP)),
+    ]
+
+
 def _samples(rng: np.random.Generator, dtype: DType) -> list[Sample]:
     x = rng.uniform(-2, 2, (2, 2, 3, 4)).astype(dtype)
     # Away from whole positions, where the slope jumps.
@@ -70,6 +92,8 @@ def _samples(rng: np.random.Generator, dtype: DType) -> list[Sample]:
         Sample((x, places)),
         Sample((x, places), {"padding_mode": "border", "align_corners": True}),
         Sample((x, places), {"padding_mode": "reflection"}),
+        Sample((x, places), {"mode": "bicubic", "padding_mode": "reflection"}),
+        Sample((x, places), {"mode": "bicubic", "align_corners": True}),
     ]
 
 
@@ -79,6 +103,7 @@ def _errors(rng: np.random.Generator, dtype: DType) -> list[Sample]:
         Sample((x, np.ones((1, 2, 2, 3), dtype)), {}, ShapeError),
         Sample((x, np.ones((1, 2, 2, 2), dtype)), {"mode": "cubic"}, ArgumentError),
         Sample((x, np.ones((1, 2, 2, 2), dtype)), {"padding_mode": "wrap"}, ArgumentError),
+        Sample((x[None], np.ones((1, 1, 2, 2, 3), dtype)), {"mode": "bicubic"}, ShapeError),
     ]
 
 
@@ -89,14 +114,15 @@ def grid_sample(
     """The input read at the places of ``grid``: its last axis holds (x, y) or (x, y, z), from -1 to 1 over the image.
 
     input: [batch, channels, height, width] (or with depth); grid: [batch, *results, 2 (or 3)]; result: [batch,
-    channels, *results]. ``mode``: "bilinear" (between the nearest 4, or 8) or "nearest". ``padding_mode``: outside are
-    "zeros", the "border" elements, or a "reflection". ``align_corners``: -1 and 1 are the middles of the first and last
-    elements, instead of their outer edges. Raises ShapeError for other shapes, ArgumentError for other options.
+    channels, *results]. ``mode``: "bilinear" (between the nearest 4, or 8), "nearest", or for images "bicubic" (between
+    the nearest 16; Keys 1981). ``padding_mode``: outside are "zeros", the "border" elements, or a "reflection".
+    ``align_corners``: -1 and 1 are the middles of the first and last elements, instead of their outer edges. Raises
+    ShapeError for other shapes, ArgumentError for other options.
     """
     x, grid = as_handle(input), as_handle(grid)
     rank = x.ndim - 2
-    if mode not in ("bilinear", "nearest") or padding_mode not in ("zeros", "border", "reflection"):
-        wrong = f"mode {mode!r}" if mode not in ("bilinear", "nearest") else f"padding_mode {padding_mode!r}"
+    if mode not in _MODES or padding_mode not in ("zeros", "border", "reflection"):
+        wrong = f"mode {mode!r}" if mode not in _MODES else f"padding_mode {padding_mode!r}"
         raise ArgumentError(f"{wrong} is not one it knows", op="grid_sample", operands=(x, grid))
     fits = rank in (2, 3) and grid.ndim == x.ndim and agree(grid.shape[-1], rank) and agree(grid.shape[0], x.shape[0])
     if not fits:
@@ -105,26 +131,29 @@ def grid_sample(
             op="grid_sample",
             operands=(x, grid),
         )
+    if mode == "bicubic" and rank != 2:
+        raise ShapeError(
+            "mode 'bicubic' is for images: [batch, channels, height, width]", op="grid_sample", operands=(x,)
+        )
     sizes, results = x.shape[2:], grid.shape[1:-1]
     flat = reshape(x, (*x.shape[:2], product(sizes)))
     points = reshape(grid, (grid.shape[0], product(results), rank))
-    at = [
-        _positions(reshape(part(points, 2, rank - 1 - i, 1), points.shape[:2]), n, padding_mode, align_corners)
+    places = [
+        _place(reshape(part(points, 2, rank - 1 - i, 1), points.shape[:2]), n, align_corners)
         for i, n in enumerate(sizes)
     ]
-    if mode == "nearest":
-        found = _pick(flat, [round(p) for p in at], sizes, padding_mode)
-    else:
-        found = None
-        low = [stop_gradient(floor(p)) for p in at]
-        for corner in every((0, 1), repeat=rank):
-            weight: Any = None
-            for p, first, c in zip(at, low, corner, strict=True):
-                share = p - first if c else 1.0 - (p - first)
-                weight = share if weight is None else multiply(weight, share)
-            held = _pick(flat, [first + float(c) for first, c in zip(low, corner, strict=True)], sizes, padding_mode)
-            term = held * expand_dims(weight, axis=1)
-            found = term if found is None else found + term
+    if mode != "bicubic":  # which reads elements from where its places are, and brings those into the image
+        places = [_held(p, n, padding_mode, align_corners) for p, n in zip(places, sizes, strict=True)]
+    found: Any = None
+    for taps in every(*[_taps(p, mode) for p in places]):
+        at = [tap for tap, _ in taps]
+        if mode == "bicubic":
+            at = [_held(tap, n, padding_mode, align_corners) for tap, n in zip(at, sizes, strict=True)]
+        term = _pick(flat, at, sizes, padding_mode)
+        if mode != "nearest":
+            weight = reduce(multiply, [share for _, share in taps])
+            term = term * expand_dims(weight, axis=1)
+        found = term if found is None else found + term
     return reshape(found, (*x.shape[:2], *results))
 
 

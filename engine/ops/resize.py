@@ -95,11 +95,11 @@ def _cubic(n: Size, m: Size, scale: float | None, dtype: DType, corners: bool) -
     far = place - low
     indices = [_whole(low + float(k), n) for k in (-1, 0, 1, 2)]
     return concat(indices, axis=1), concat(
-        [_keys(abs(far - float(k)), k in (0, 1), -0.75) for k in (-1, 0, 1, 2)], axis=1
+        [keys(abs(far - float(k)), k in (0, 1), -0.75) for k in (-1, 0, 1, 2)], axis=1
     )
 
 
-def _keys(x: Any, near: bool, a: float) -> Any:
+def keys(x: Any, near: bool, a: float) -> Any:
     """The cubic convolution kernel (Keys 1981) for distances in [0, 1] if ``near``, else in [1, 2]."""
     if near:
         return ((a + 2) * x - (a + 3)) * x * x + 1.0
@@ -117,7 +117,7 @@ def _smooth(n: int, m: int, scale: float | None, dtype: DType, corners: bool, cu
     index = first + np.arange(int(np.max(stop - first)))
     x = np.abs((index - centre + 0.5) / wide)
     height = (
-        np.where(x < 1, _keys(x, True, -0.5), np.where(x < 2, _keys(x, False, -0.5), 0))
+        np.where(x < 1, keys(x, True, -0.5), np.where(x < 2, keys(x, False, -0.5), 0))
         if cubic
         else np.maximum(1 - x, 0)
     )

@@ -70,6 +70,8 @@ def _identity(reduce: str, dtype: DType) -> Any:
         low = reduce in ("max", "amax")
         if dtype.kind == "f":
             return -np.inf if low else np.inf
+        if dtype.kind == "b":
+            return not low
         return int(np.iinfo(dtype).min if low else np.iinfo(dtype).max)
     return 1 if reduce in ("mul", "prod") else 0
 

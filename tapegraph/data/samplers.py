@@ -55,6 +55,9 @@ class _Drawn(Sampler):
         return Draws(self.seed, self.epoch - 1)
 
 
+_BLOCK = 1 << 16  # numbers drawn at a time: programs ask for 1e10 of them to mean "for ever"
+
+
 class RandomSampler(_Drawn):
     """The samples in random order, or ``num_samples`` of them; with ``replacement`` each is drawn from all.
 
@@ -88,7 +91,9 @@ class RandomSampler(_Drawn):
         if n == 0 and wanted:
             raise ArgumentError(f"cannot draw {wanted} samples of none", op="RandomSampler")
         if self.replacement:
-            return iter(draws.integers(n, wanted).tolist())
+            first = draws.integers(n, min(wanted, _BLOCK)).tolist()
+            later = (draws.integers(n, min(wanted - at, _BLOCK)).tolist() for at in range(_BLOCK, wanted, _BLOCK))
+            return itertools.chain(first, itertools.chain.from_iterable(later))
         shuffles = [draws.permutation(n) for _ in range(-(-wanted // n) if n else 0)]
         return iter(np.concatenate(shuffles)[:wanted].tolist() if shuffles else [])
 

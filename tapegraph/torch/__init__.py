@@ -11,6 +11,7 @@ from typing import Any as _Any
 import tapegraph as _tapegraph  # noqa: F401 - puts the eager interpreter in place
 from tapegraph.torch import creation as _creation
 from tapegraph.torch import dtypes as _dtypes
+from tapegraph.torch import elsewhere as _elsewhere
 from tapegraph.torch import methods as _methods
 from tapegraph.torch import random as _random
 from tapegraph.torch import types as _types
@@ -75,7 +76,9 @@ __version__ = "2.13.0+tapegraph"
 globals().update(_published())
 
 from tapegraph.torch.compiling import compile  # noqa: E402
+from tapegraph.torch.func import vmap  # noqa: E402
 from tapegraph.torch.inquiry import (  # noqa: E402
+    _assert,  # noqa: F401
     broadcast_shapes,
     can_cast,
     get_default_dtype,
@@ -104,6 +107,7 @@ _PARTS = (
     "backends",
     "cuda",
     "distributions",
+    "func",
     "jit",
     "linalg",
     "mps",
@@ -122,6 +126,8 @@ def __getattr__(name: str) -> _Any:
         except ModuleNotFoundError as missing:
             if missing.name != f"tapegraph.torch.{name}":
                 raise
+    if name in _elsewhere.NOT_OFFERED:
+        raise AttributeError(f"torch.{name} is not offered; {_elsewhere.NOT_OFFERED[name]}")
     if name in _methods.MISSING:
         needed = ", ".join(_methods.MISSING[name])
         raise AttributeError(f"torch.{name} needs {needed}, which this engine has not got")
@@ -167,5 +173,6 @@ __all__ = [
     "set_num_threads",
     "set_printoptions",
     "use_deterministic_algorithms",
+    "vmap",
     *_published(),
 ]

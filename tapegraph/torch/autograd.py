@@ -148,7 +148,7 @@ class set_detect_anomaly:
 
 detect_anomaly = set_detect_anomaly
 function = SimpleNamespace(Function=Function, FunctionCtx=FunctionCtx, once_differentiable=lambda f: f)
-functional = SimpleNamespace()
+__path__: list[str] = []  # functional, function and variable are imported from it; see elsewhere
 __all__ = [
     "Function",
     "FunctionCtx",

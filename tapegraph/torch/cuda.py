@@ -6,6 +6,8 @@ from typing import Any
 
 from engine.errors import UnsupportedError
 
+__path__: list[str] = []  # has modules of its own; see elsewhere
+
 
 def is_available() -> bool:
     """False."""

@@ -17,6 +17,8 @@ from tapegraph.torch.modes import no_grad
 from tapegraph.torch.nn.functional import FUNCTIONS as F
 from tapegraph.torch.views import broadcast_tensors
 
+__path__: list[str] = []  # has modules of its own; see elsewhere
+
 
 def _tensor(value: Any) -> Any:
     return value if isinstance(value, Cell) else creation.tensor(value, dtype=float32)

@@ -33,6 +33,11 @@ def is_complex(input: Any) -> bool:
     return False
 
 
+def _assert(condition: Any, message: str) -> None:
+    """Raises AssertionError with the message unless the condition holds; models for torch.fx are full of it."""
+    assert condition, message
+
+
 def is_nonzero(input: Any) -> bool:
     """Whether the one element of a tensor is not zero."""
     return bool(input)

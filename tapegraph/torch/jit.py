@@ -21,7 +21,7 @@ def ignore(function: Any = None, **_: Any) -> Any:
     return function if callable(function) else ignore
 
 
-export = unused = script_method = ignore
+export = unused = script_method = _overload_method = ignore
 
 
 def is_scripting() -> bool:

@@ -12,6 +12,7 @@ from engine.errors import ArgumentError
 from engine.handle import Handle
 from engine.op import as_handle
 from engine.ops import public_functions
+from engine.sizes import Dim
 from tapegraph.torch.cell import of, wrap
 
 tg: Any = type("Functions", (), {name: staticmethod(f) for name, f in public_functions().items()})
@@ -58,6 +59,11 @@ def total(x: Any, dim: Any, keepdim: bool, dtype: Any) -> Any:
 def axes(dim: Any) -> Any:
     """Axes as the engine takes them."""
     return tuple(dim) if isinstance(dim, list) else dim
+
+
+def without_nan(x: Any) -> Any:
+    """x with zeros in place of NaN."""
+    return tg.where(tg.isnan(x), 0.0, x) if x.dtype.kind == "f" else x
 
 
 def spread(name: str, x: Any, dim: Any, unbiased: Any, keepdim: bool, correction: Any) -> Any:
@@ -169,6 +175,8 @@ def close(x: Any, y: Any, rtol: float, atol: float, equal_nan: bool) -> Any:
 
 def finite(x: Any, nan: Any, posinf: Any, neginf: Any) -> Any:
     """x with numbers in place of NaN and infinities."""
+    if x.dtype.kind != "f":
+        return tg.positive(x) if x.dtype.kind != "b" else x
     limits = np.finfo(x.dtype)
     x = tg.where(tg.isnan(x), 0.0 if nan is None else nan, x)
     x = tg.where(tg.equal(x, float("inf")), float(limits.max) if posinf is None else posinf, x)
@@ -194,9 +202,25 @@ def bitwise_not_of(x: Any) -> Any:
 
 
 def log_of_running_sum(x: Any, dim: int) -> Any:
-    """The logarithm of the running sum of exponentials along an axis."""
-    top = tg.stop_gradient(tg.max(x, axis=dim, keepdims=True))
-    return tg.add(tg.log(tg.cumulative_sum(tg.exp(tg.subtract(x, top)), axis=along(x, dim))), top)
+    """The logarithm of the running sum of exponentials along an axis, without overflow wherever the largest stands."""
+    n = along(x, dim)
+    size = x.shape[n]
+    if isinstance(size, Dim):
+        rows = tg.moveaxis(x, n, 0)
+        nothing = tg.full(rows.shape[1:], -float("inf"), dtype=x.dtype)
+        return tg.moveaxis(tg.scan(_taken_up, nothing, rows)[1], 0, n)
+    reach = 1
+    while reach < size:  # each place knows the sum of twice as many before it
+        lead = (slice(None),) * n
+        nothing = tg.full((*x.shape[:n], reach, *x.shape[n + 1 :]), -float("inf"), dtype=x.dtype)
+        x = tg.logaddexp(x, tg.concat([nothing, x[(*lead, slice(None, -reach))]], axis=n))
+        reach *= 2
+    return x
+
+
+def _taken_up(total: Any, row: Any) -> tuple[Any, Any]:
+    total = tg.logaddexp(total, row)
+    return total, total
 
 
 def covariance(x: Any, correction: int, counts: Any, weights: Any) -> Any:

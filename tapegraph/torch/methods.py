@@ -163,6 +163,12 @@ def _fill_(self: Any, value: Any) -> Any:
     return replace(self, tg.full(held.shape, of(value), dtype=held.dtype))
 
 
+def _fill_diagonal_(self: Any, fill_value: Any, wrap: bool = False) -> Any:
+    """The diagonal of a matrix set to one number."""
+    views.diagonal(self).fill_(fill_value)
+    return self
+
+
 def _set_(self: Any, source: Any = None) -> Any:
     """Hold what another tensor holds, whatever its shape."""
     self._handle, self._view = of(source), None
@@ -200,6 +206,7 @@ def _install_methods(creation: Any) -> None:
         "apply_": _apply_,
         "copy_": _copy_,
         "fill_": _fill_,
+        "fill_diagonal_": _fill_diagonal_,
         "zero_": lambda self: _fill_(self, 0),
         "set_": _set_,
         "new_zeros": _of_kind(creation.zeros),

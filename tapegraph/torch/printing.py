@@ -69,7 +69,7 @@ def _laid_out(values: Any, indent: int, short: bool, written: tuple[Callable[[An
     write, width = written
     edge = OPTIONS["edgeitems"]
     if values.ndim == 0:
-        return write(values.item()).rjust(width)
+        return str(write(values.item())).rjust(width)
     cut = short and values.shape[0] > 2 * edge
     kept = [*values[:edge], *values[-edge:]] if cut else list(values)
     if values.ndim == 1:

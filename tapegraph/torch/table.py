@@ -115,7 +115,7 @@ cross(input, other, dim=None) -> cross(input, other, axis=of_three(input) if dim
 
 # reductions
 sum(input, dim=None, keepdim=False, *, dtype=None) -> total(input, dim, keepdim, dtype)
-nansum(input, dim=None, keepdim=False) -> sum(where(isnan(input), 0.0, input), axis=axes(dim), keepdims=keepdim)
+nansum(input, dim=None, keepdim=False, *, dtype=None) -> total(without_nan(input), dim, keepdim, dtype)
 mean(input, dim=None, keepdim=False, *, dtype=None) -> mean(cast(input, dtype), axis=axes(dim) if dim != () else None, keepdims=keepdim)
 nanmean(input, dim=None, keepdim=False) -> divide(sum(where(isnan(input), 0.0, input), axis=axes(dim), keepdims=keepdim), sum(astype(logical_not(isnan(input)), input.dtype), axis=axes(dim), keepdims=keepdim))
 prod(input, dim=None, keepdim=False, *, dtype=None) -> prod(cast(counted(input), dtype), axis=dim, keepdims=keepdim)
@@ -194,7 +194,7 @@ nonzero(input, *, as_tuple=False) -> positions(input, as_tuple)
 argwhere(input) -> positions(input, False)
 unique(input, sorted=True, return_inverse=False, return_counts=False, dim=None) -> distinct(input, return_inverse, return_counts, dim)
 unique_consecutive(input, return_inverse=False, return_counts=False, dim=None) -> runs(input, return_inverse, return_counts, dim)
-bincount(input, weights=None, minlength=0) -> bincount(input, weights, minlength=minlength)
+bincount(input, weights=None, minlength=0) -> bincount(input, weights if weights is None or weights.dtype.kind == "f" else astype(weights, "float64"), minlength=minlength)
 sort(input, dim=-1, descending=False, stable=False) -> ordered(input, dim, descending, stable)
 argsort(input, dim=-1, descending=False, stable=False) -> argsort(input, axis=dim, descending=descending, stable=True)
 msort(input) -> sort(input, axis=0)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from eager.tensor import Tensor as Computed
 from engine.arguments import normal_axis
 from engine.errors import ArgumentError, ShapeError, UnsupportedError
 from engine.ops import index as indexing
@@ -76,7 +77,12 @@ def reshape_as(input: Any, other: Any) -> Any:
 @_function
 def contiguous(input: Any, memory_format: Any = None) -> Any:
     """The tensor itself where its elements lie in row-major order, else a copy."""
-    return input if layout.dense(input) else wrap(copy_of(of(input)))
+    if layout.dense(input):
+        return input
+    copy = copy_of(of(input))
+    if type(copy) is Computed:
+        copy = Computed(np.ascontiguousarray(copy._value), copy._record)
+    return wrap(copy)
 
 
 @_function
@@ -294,6 +300,23 @@ def diagonal(input: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
         input,
         lambda x: indexing.getitem(permute_dims(x, order), entry),
         lambda old, new: permute_dims(indexing.setitem(permute_dims(old, order), entry, new), back),
+    )
+
+
+@_function
+def as_strided(input: Any, size: Any, stride: Any, storage_offset: int | None = None) -> Any:
+    """The elements at ``storage_offset`` plus index times ``stride`` of the flattened tensor, which must be contiguous."""
+    if not input.is_contiguous():
+        raise UnsupportedError("the tensor is not contiguous", op="as_strided", fix="call contiguous() first")
+    places = np.asarray(storage_offset or 0)
+    for n, step in zip(size, stride, strict=True):
+        places = np.add(places[..., None], np.arange(n) * step)
+    shape = of(input).shape
+    entry = places if places.ndim else int(places)
+    return view_of(
+        input,
+        lambda x: indexing.getitem(reshape(x, (-1,)), entry),
+        lambda old, new: reshape(indexing.setitem(reshape(old, (-1,)), entry, new), shape),
     )
 
 

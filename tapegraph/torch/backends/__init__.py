@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from types import SimpleNamespace
 
 
@@ -16,3 +17,5 @@ cudnn = SimpleNamespace(
 mps = SimpleNamespace(is_available=_no, is_built=_no)
 mkl = mkldnn = openmp = SimpleNamespace(is_available=_no, enabled=False)
 __all__ = ["cuda", "cudnn", "mkl", "mkldnn", "mps", "openmp"]
+
+sys.modules[f"{__name__}.cudnn"] = cudnn  # type: ignore[assignment]

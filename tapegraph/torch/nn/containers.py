@@ -100,7 +100,8 @@ class ModuleList(_Numbered):
     def __repr__(self) -> str:
         runs = [(text, [i for i, _ in run]) for text, run in groupby(enumerate(map(repr, self)), lambda item: item[1])]
         parts = [
-            f"({run[0]}): {text}" if len(run) == 1 else f"({run[0]}-{run[-1]}): {len(run)} x {text}" for text, run in runs
+            f"({run[0]}): {text}" if len(run) == 1 else f"({run[0]}-{run[-1]}): {len(run)} x {text}"
+            for text, run in runs
         ]
         if not parts:
             return f"{self._get_name()}()"

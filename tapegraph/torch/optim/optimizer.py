@@ -67,11 +67,16 @@ class Optimizer:
         self.state = defaultdict(dict, {tensors[i]: s for i, s in state_dict["state"].items()})
 
     def __repr__(self) -> str:
-        text = f"{type(self).__name__} ("
-        for i, group in enumerate(self.param_groups):
-            text += f"\nParameter Group {i}\n"
-            text += "".join(f"    {name}: {group[name]}\n" for name in sorted(group) if name != "params")
-        return text + ")"
+        return shown(self)
+
+
+def shown(optimizer: Any) -> str:
+    """The groups of an optimizer and their settings, line by line."""
+    text = f"{type(optimizer).__name__} ("
+    for i, group in enumerate(optimizer.param_groups):
+        settings = "".join(f"    {name}: {group[name]}\n" for name in sorted(group) if name != "params")
+        text += f"\nParameter Group {i}\n{settings}"
+    return text + ")"
 
 
 def grouped(params: Any) -> list[dict[str, Any]]:
@@ -189,7 +194,7 @@ class _Built(Optimizer):
         self._inner.load_state_dict(_arrays(state_dict))
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__} ({self.param_groups})"
+        return shown(self)
 
 
 _IGNORED = frozenset({"foreach", "fused", "capturable", "differentiable"})
