@@ -80,7 +80,9 @@ def test_import_leaves_the_heavy_packages_alone():
 
 def test_import_is_quick(tmp_path):
     # As installed: with the byte code that the first import leaves, even where the environment forbids to write it.
-    env = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"} | {"PYTHONPYCACHEPREFIX": str(tmp_path)}
+    env = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"} | {
+        "PYTHONPYCACHEPREFIX": str(tmp_path)
+    }
     clock = "import time; t = time.perf_counter(); import {}; print(time.perf_counter() - t)"
     ours, numpys = [], []
     python("import tapegraph", env=env)

@@ -18,7 +18,12 @@ from tests.support import python_kernels, tracing
 ELEMENTWISE = [e.name for e in ENTRIES.values() if e.elementwise]
 MODES = {"static": {}, "bare": {"phases": False}, "bitwise": {"fidelity": "bitwise"}}
 TIED = 16  # ops in one kernel
-ZEROS_EQUAL = {"maximum", "minimum", "clamp", "saturate"}  # which of 0.0 and -0.0 is larger, NumPy leaves to the machine
+ZEROS_EQUAL = {
+    "maximum",
+    "minimum",
+    "clamp",
+    "saturate",
+}  # which of 0.0 and -0.0 is larger, NumPy leaves to the machine
 
 
 def names_of(dtype: str) -> list[str]:
