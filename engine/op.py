@@ -202,10 +202,13 @@ class Op:
             ) from None
 
 
+_MAKERS = ("engine/op.py", "engine/makers.py", "tapegraph/extend.py")
+
+
 def _defined() -> tuple[str, int]:
     """File and line where the op under construction is written: the first frame outside the makers."""
     frame = sys._getframe(2)
-    while frame.f_back is not None and frame.f_code.co_filename.endswith(("engine/op.py", "engine/makers.py")):
+    while frame.f_back is not None and frame.f_code.co_filename.endswith(_MAKERS):
         frame = frame.f_back
     return frame.f_code.co_filename, frame.f_lineno
 

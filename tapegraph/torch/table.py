@@ -118,7 +118,7 @@ sum(input, dim=None, keepdim=False, *, dtype=None) -> total(input, dim, keepdim,
 nansum(input, dim=None, keepdim=False, *, dtype=None) -> total(without_nan(input), dim, keepdim, dtype)
 mean(input, dim=None, keepdim=False, *, dtype=None) -> mean(cast(input, dtype), axis=axes(dim) if dim != () else None, keepdims=keepdim)
 nanmean(input, dim=None, keepdim=False) -> divide(sum(where(isnan(input), 0.0, input), axis=axes(dim), keepdims=keepdim), sum(astype(logical_not(isnan(input)), input.dtype), axis=axes(dim), keepdims=keepdim))
-prod(input, dim=None, keepdim=False, *, dtype=None) -> prod(cast(counted(input), dtype), axis=dim, keepdims=keepdim)
+prod(input, dim=None, keepdim=False, *, dtype=None) -> cast(prod(cast(counted(input), dtype), axis=dim, keepdims=keepdim), dtype)
 max(input, dim=None, keepdim=False, *, other=None) -> extreme("max", input, dim if other is None else other, keepdim)
 min(input, dim=None, keepdim=False, *, other=None) -> extreme("min", input, dim if other is None else other, keepdim)
 amax(input, dim=None, keepdim=False) -> extremes("max", input, axes(dim) if dim != () else None, keepdim)
