@@ -217,7 +217,7 @@ def test_every_op_of_the_specification_is_offered():
 
 def test_every_row_points_at_its_definition():
     table = [row for row in rows(hidden=True) if row.place.startswith("engine/")]  # other tests add ops of their own
-    assert len(table) > 500
+    assert len(table) > 400
     for row in table:
         file, line = row.place.rsplit(":", 1)
         assert (ROOT / file).is_file(), row
