@@ -13,7 +13,7 @@ from engine.ops.create import full
 from engine.ops.reduce import sum_to
 from engine.ops.results import result as RESULT
 from engine.record import Record
-from engine.sizes import same_shape
+from engine.sizes import agree_shape, same_shape
 from engine.vmap import beneath
 
 
@@ -132,7 +132,7 @@ def _seed(y: Any, gradient: Any) -> Any:
             )
         return full(y.shape, 1.0, dtype=y.dtype)
     gradient = gradient if isinstance(gradient, Handle) else dispatch.current().asarray(gradient, y.dtype)
-    if not same_shape(gradient.shape, y.shape):
+    if not agree_shape(gradient.shape, y.shape):
         raise ShapeError("the gradient must have the shape of the result", op="backward", operands=(y, gradient))
     return gradient
 

@@ -189,6 +189,19 @@ def test_an_array_from_outside_that_is_assigned_to_is_seen():
     assert "was assigned to" in str(run.explain())
 
 
+def test_a_cotangent_given_as_an_argument_brings_its_sizes():
+    p = tg.Parameter(np.ones(3))
+
+    def step(x, cotangent):
+        p.grad = None
+        (p * x).backward(cotangent)
+        return p.grad
+
+    with tg.mode("static"):
+        found = tg.function(step)(np.full((2, 3), 2.0), np.ones((2, 3)))
+    np.testing.assert_array_equal(np.asarray(found), [4, 4, 4])
+
+
 def test_a_gradient_dropped_unread_is_gone():
     used, unused = tg.Parameter(np.ones(3)), tg.Parameter(np.ones(3))
 
