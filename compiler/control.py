@@ -53,8 +53,8 @@ class Turn:
     record: Record
     parts: list[Plan]
     operands: list[Place]
-    results: list[Place | None]
     wires: list[dict[Buffer, Wire]]
+    results: list[Place | None] = field(default_factory=list)
     limit: Size = -1
     flag: Wire | None = None
     index: Wire | None = None
@@ -105,14 +105,10 @@ def plan_control(planner: Planner, record: Record) -> Turn | Callback:
     wanted = planner.results.get(record, {})
     makers = {"scan": _scan, "while": _while, "switch": _switch}
     made = makers[record.op.lower.kind](planner, record, wanted)  # type: ignore[union-attr]
-    if made is not None:
-        return made
-    places = [_dense(planner, wanted, i) for i in range(len(record.shape))]
-    return Callback(record, [planner.locate(a) for a in record.args], places)
-
-
-def _dense(planner: Planner, wanted: dict[int, Record], index: int) -> Place | None:
-    return planner.places.get(wanted[index]) if index in wanted else None
+    if made is None:
+        return Callback(record, [planner.locate(a) for a in record.args], planner.result_places(record))
+    made.results = planner.result_places(record)
+    return made
 
 
 def _whole(place: Place) -> Wire:
@@ -167,8 +163,7 @@ def _scan(planner: Planner, record: Record, wanted: dict[int, Record]) -> Turn |
     for number, i in enumerate(rows, carries):
         place = planner.places[wanted[i]]
         wires[plan.outputs[number].buffer] = along(place, _entry(place.shape))
-    results = [_dense(planner, wanted, i) for i in range(len(record.shape))]
-    return Turn("loop", record, [plan], operands, results, [wires], length, None, None, before, after)
+    return Turn("loop", record, [plan], operands, [wires], limit=length, before=before, after=after)
 
 
 def _settle(planner: Planner, history: Record, held: Place, after: list[Move]) -> None:
@@ -188,8 +183,8 @@ def _while(planner: Planner, record: Record, wanted: dict[int, Record]) -> Turn 
     if test is None or plan is None:
         return None
     operands = [planner.dense_place(a) for a in record.args]
-    flag = new_place("temp", np.dtype(bool), ())
-    first, second = {test.outputs[0].buffer: _whole(flag)}, dict[Buffer, Wire]()
+    flag_place = new_place("temp", np.dtype(bool), ())
+    first, second = {test.outputs[0].buffer: _whole(flag_place)}, dict[Buffer, Wire]()
     for number in range(tests):
         first[test.inputs[number].buffer] = _whole(operands[number])
     for number in range(consts):
@@ -205,19 +200,9 @@ def _while(planner: Planner, record: Record, wanted: dict[int, Record]) -> Turn 
         before.append(Move(Wire(ring.buffer, 0), _whole(operands[tests + consts + number]), size))
         if number in wanted:
             after.append(Move(_whole(planner.places[wanted[number]]), into, size))
-    results = [_dense(planner, wanted, i) for i in range(len(record.shape))]
+    wires, flag = [first, second], _whole(flag_place)
     return Turn(
-        "loop",
-        record,
-        [test, plan],
-        operands,
-        results,
-        [first, second],
-        attrs["limit"],
-        _whole(flag),
-        None,
-        before,
-        after,
+        "loop", record, [test, plan], operands, wires, limit=attrs["limit"], flag=flag, before=before, after=after
     )
 
 
@@ -235,8 +220,7 @@ def _switch(planner: Planner, record: Record, wanted: dict[int, Record]) -> Turn
     for plan in plans:
         found = {p.buffer: _whole(o) for p, o in zip(plan.inputs, operands[1:], strict=True)}
         wires.append(found | {p.buffer: _whole(o) for p, o in zip(plan.outputs, places, strict=True)})
-    results = [_dense(planner, wanted, i) for i in range(len(record.shape))]
-    return Turn("switch", record, plans, operands, results, wires, index=_whole(operands[0]))
+    return Turn("switch", record, plans, operands, wires, index=_whole(operands[0]))
 
 
 def native(step: Any) -> bool:

@@ -322,12 +322,16 @@ class Planner:
         if isinstance(record.op.lower, Control):
             self.steps.append(plan_control(self, record))
             return
-        wanted = self.results[record]
-        places = [self.places.get(wanted[i]) if i in wanted else None for i in range(len(record.shape))]
+        places = self.result_places(record)
         if isinstance(record.op.lower, Loop):
             self._loop(record, record.op.lower, places)
             return
         self.steps.append(Callback(record, [self.locate(a) for a in record.args], places))
+
+    def result_places(self, record: Record) -> list[Place | None]:
+        """Where each result of an op with several goes; None for one that nobody needs."""
+        wanted = self.results.get(record, {})
+        return [self.places.get(wanted[i]) if i in wanted else None for i in range(len(record.shape))]
 
     def _loop(self, record: Record, lower: Loop, results: list[Place | None]) -> None:
         call = ([a.spec for a in record.args], record.spec, record.attrs)

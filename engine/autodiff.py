@@ -8,6 +8,7 @@ from typing import Any
 from engine import dispatch, origin, tree
 from engine.errors import GradientError, InternalError, ShapeError
 from engine.handle import Handle, install_methods
+from engine.op import handles
 from engine.ops.arithmetic import add
 from engine.ops.create import full
 from engine.ops.reduce import sum_to
@@ -191,7 +192,7 @@ def value_and_grad(
         interpreter = dispatch.current()
         recording = interpreter.with_grad(True)
         parts = [args[i] for i in positions]
-        given = [a if isinstance(a, Handle) else interpreter.asarray(a, None) for a in tree.leaves(parts)]
+        given = handles(parts)
         with dispatch.interpret(recording):
             marked = [recording.leaf(a) for a in given]
             chosen = tree.rebuild(parts, marked)

@@ -91,11 +91,12 @@ def broadcast(op: Op, size: Size, args: list[Any], flags: Sequence[bool], attrs:
 
 def shaped(op: Op, size: Size, args: list[Any], flags: Sequence[bool], attrs: dict[str, Any]) -> Any:
     """The attribute ``shape`` is that of one entry of the result."""
-    (x,) = args
-    shape = attrs["shape"]
-    if len(shape) > x.ndim - 1 and op.name == "broadcast_to":
-        x = reshaped(x, (x.shape[0], *(1,) * (len(shape) - x.ndim + 1), *x.shape[1:]))
-    return apply(op, x, **{**attrs, "shape": (size, *shape)})
+    return apply(op, *args, shape=(size, *attrs["shape"]))
+
+
+def widened(op: Op, size: Size, args: list[Any], flags: Sequence[bool], attrs: dict[str, Any]) -> Any:
+    """The operand broadcasts to ``shape``, that of one entry of the result."""
+    return shaped(op, size, aligned(args, flags, len(attrs["shape"])), flags, attrs)
 
 
 def permuted(op: Op, size: Size, args: list[Any], flags: Sequence[bool], attrs: dict[str, Any]) -> Any:
@@ -109,29 +110,25 @@ def sliced(op: Op, size: Size, args: list[Any], flags: Sequence[bool], attrs: di
     return apply(op, *every(args, flags, size), **{**attrs, **found})
 
 
-def spelt_out(op: Op, size: Size, args: list[Any], flags: Sequence[bool], attrs: dict[str, Any]) -> Any:
-    """Never called: an op that is spelt out in others is batched through them."""
-    raise AssertionError(op.name)
-
-
-def way_of(op: Op) -> Way:
-    """How an op is batched: as it says, as its kind implies, through its expansion, or one entry after the other."""
+def way_of(op: Op) -> Way | None:
+    """How an op is batched: as it says, as its kind implies, or one entry after the other; None: through its expansion."""
     if op.batch is not None:
         return op.batch if callable(op.batch) else WAYS[op.batch]
     if Trait.ELEMENTWISE in op.traits:
         return elementwise
     if Trait.REDUCTION in op.traits:
         return shift
-    return spelt_out if op.expand is not None else WAYS["entries"]
+    return None if op.expand is not None else WAYS["entries"]
 
 
 # "entries", one entry after the other, is added by ``engine.control.steps``: it is a scan. Those of
-# ``engine.folding`` make the batch a part of an axis the op has.
+# ``engine.batch_folding`` make the batch a part of an axis the op has.
 WAYS: dict[str, Way] = {
     "shift": shift,
     "leading": leading,
     "broadcast": broadcast,
     "shaped": shaped,
+    "widened": widened,
     "permuted": permuted,
     "sliced": sliced,
 }

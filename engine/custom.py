@@ -8,11 +8,11 @@ from typing import Any
 
 from engine import batching, dispatch, dtypes, tree
 from engine.autodiff import pull, zero
-from engine.derivatives import handles, matching
+from engine.derivatives import matching
 from engine.errors import ArgumentError
 from engine.lowering import Scalar
 from engine.makers import public
-from engine.op import Op, Sample, apply
+from engine.op import Op, Sample, apply, handles
 from engine.ops.random import default_generator
 from engine.record import Record, next_serial
 from engine.spec import Spec

@@ -11,6 +11,7 @@ from engine.errors import ArgumentError, ShapeError
 from engine.forward import push
 from engine.handle import Handle
 from engine.makers import public
+from engine.op import handles
 from engine.ops.create import eye
 from engine.ops.shape import reshape
 from engine.sizes import agree_shape, product
@@ -57,12 +58,6 @@ class Linearised:
             parts = push(self.interpreter, self.roots, self.marks, given)
             found = [zero(y) if t is None else t for t, y in zip(parts, self.results, strict=True)]
         return tree.rebuild(self.value, found)
-
-
-def handles(values: Any) -> list[Any]:
-    """The leaves of a structure as handles of the current mode."""
-    interpreter = dispatch.current()
-    return [v if isinstance(v, Handle) else interpreter.asarray(v, None) for v in tree.leaves(values)]
 
 
 def matching(given: Any, like: Sequence[Any], op: str, what: str) -> list[Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from engine import dispatch, dtypes
+from engine import dispatch, dtypes, tree
 from engine.errors import ArgumentError, DTypeError, ShapeError
 from engine.handle import Handle, is_scalar
 from engine.lowering import Lowering
@@ -260,6 +260,11 @@ def as_handle(x: Any) -> Any:
     if holds_handle(x):
         return STACK(x)
     return dispatch.current().asarray(x, None)
+
+
+def handles(values: Any) -> list[Any]:
+    """The leaves of nested lists, tuples and dicts as handles of the current mode."""
+    return [as_handle(v) for v in tree.leaves(values)]
 
 
 def holds_handle(x: Any) -> bool:

@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 
-from engine import batching, dispatch, folding, tree
+from engine import batch_folding, batching, dispatch, tree
 from engine.batch_axes import axes_of, batch_size, spread
 from engine.batched import Batched, refuse_backward
 from engine.errors import ArgumentError, UnsupportedError
 from engine.handle import Handle
 from engine.makers import public
-from engine.op import Op, apply
+from engine.op import Op, apply, as_handle, handles
 from engine.record import Record
 from engine.sizes import Shape, Size
 
@@ -30,7 +30,7 @@ class Vmap:
 
     def with_grad(self, enabled: bool) -> Vmap:
         """The same batch with or without recording."""
-        return Vmap(self.base.with_grad(enabled), self.size, self.level, self.randomness)
+        return self.over(self.base.with_grad(enabled))
 
     def mine(self, handle: Any) -> bool:
         """Whether a handle is a batch of this vmap, not of one around it."""
@@ -58,15 +58,12 @@ class Vmap:
         """``function`` of single values as one of whole batches, to be called by ``base``; nested results are kept."""
 
         def run(*wholes: Any) -> Any:
-            here = Vmap(dispatch.current(), self.size, self.level, self.randomness)
+            here = self.over(dispatch.current())
             with dispatch.interpret(here):
                 value = function(*(tree.map_tree(here.wrap, w) for w in wholes))
-                return tree.map_tree(lambda v: here.unwrap(here._handle(v)), value)
+                return tree.map_tree(lambda v: here.unwrap(as_handle(v)), value)
 
         return run
-
-    def _handle(self, value: Any) -> Any:
-        return value if isinstance(value, Handle) else self.base.asarray(value, None)
 
     def apply(self, op: Op, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
         args = op.prepare(args)
@@ -76,9 +73,7 @@ class Vmap:
                 return self.base.apply(op, args, attrs)
         spec = op.spec(args, attrs)  # a mistake is told with the shapes of one entry
         way = batching.way_of(op)
-        found: Any = NotImplemented
-        if way is not batching.spelt_out:
-            found = self._whole(way, spec, op, args, flags, attrs)
+        found: Any = NotImplemented if way is None else self._whole(way, spec, op, args, flags, attrs)
         if found is NotImplemented:
             if op.expand is not None:
                 return op.expand(*args, **attrs)
@@ -141,7 +136,7 @@ class Vmap:
 
     def body(self, function: Any, specs: Any, tracked: Any) -> None:
         """Never asked: control flow inside vmap is that of ``base`` over whole batches."""
-        raise AssertionError("control flow inside vmap goes through engine.control.batched")
+        raise AssertionError("control flow inside vmap goes through the functions of engine.control")
 
 
 def drawn_in_vmap(draw: Callable[..., Any], shape: Shape, *rest: Any) -> Any:
@@ -212,7 +207,7 @@ def _ticket(op: Op, outer: Vmap, args: list[Any], flags: Sequence[bool], attrs: 
 
 
 within(_ticket)
-batching.WAYS.update(folding.WAYS, ticket=_ticket)
+batching.WAYS.update(batch_folding.WAYS, ticket=_ticket)
 
 
 def _without(current: Any, by: Vmap) -> Any:
@@ -263,7 +258,7 @@ def vmap(
     @wraps(function)
     def run(*args: Any, **kwargs: Any) -> Any:
         base = dispatch.current()
-        given = [a if isinstance(a, Handle) else base.asarray(a, None) for a in tree.leaves(args)]
+        given = handles(args)
         axes = axes_of(in_axes, args)
         size = batch_size(given, axes)
         level = object()
@@ -274,7 +269,7 @@ def vmap(
         ]
         with dispatch.interpret(inner):
             value = function(*tree.rebuild(args, wrapped), **kwargs)
-            results = [inner._handle(v) for v in tree.leaves(value)]
+            results = handles(value)
         places = [out_axes] * len(results) if isinstance(out_axes, int) else spread(out_axes, value)
         moved = []
         for h, place in zip(results, places, strict=True):

@@ -9,8 +9,6 @@ import numpy as np
 
 from engine import dispatch, origin
 from engine.compute import compute
-from engine.handle import Handle
-from engine.op import as_handle
 from engine.ops.results import result as RESULT
 from engine.record import Record
 from engine.sizes import Size
@@ -89,11 +87,6 @@ def trace(function: Callable[..., Sequence[Any]], specs: Sequence[Spec], tracked
     """``function`` of handles as a subprogram, or None in a mode that runs functions directly."""
     found: Traced | None = dispatch.current().body(function, specs, tracked)
     return found
-
-
-def handles(values: Sequence[Any]) -> list[Any]:
-    """Every value as a handle of the current mode."""
-    return [v if isinstance(v, Handle) else as_handle(v) for v in values]
 
 
 def follows(handle: Any) -> bool:

@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 
 from engine import dispatch, dtypes, tree
-from engine.control.body import Body, Traced, follows, handles, trace
+from engine.autodiff import zero
+from engine.control.body import Body, Traced, follows, trace
 from engine.control.slopes import pulled, pushed
 from engine.errors import ArgumentError, DTypeError, ShapeError
 from engine.lowering import Control
 from engine.makers import public
-from engine.op import Op, apply, as_handle
+from engine.op import Op, apply, as_handle, handles
 from engine.ops.arithmetic import clip
 from engine.ops.compare import equal, where
-from engine.ops.create import full
 from engine.ops.dtype import astype
 from engine.sizes import agree_shape
 from engine.spec import Spec
@@ -63,7 +63,7 @@ def _choose(index: Any, branches: tuple[Callable[..., Any], ...], operands: tupl
     interpreter: Any = dispatch.current()
     if isinstance(interpreter, Vmap):
         return _over_batches(interpreter, index, branches, operands, op)
-    given = handles(tree.leaves(operands))
+    given = handles(operands)
     specs = [Spec(h.shape, h.dtype) for h in given]
     shapes: list[Any] = []
 
@@ -71,7 +71,7 @@ def _choose(index: Any, branches: tuple[Callable[..., Any], ...], operands: tupl
         def run(*leaves: Any) -> list[Any]:
             results = function(*tree.rebuild(operands, leaves))
             shapes.append(results)
-            return handles(tree.leaves(results))
+            return handles(results)
 
         return run
 
@@ -100,7 +100,7 @@ def _over_batches(
             found = _choose(index, tuple(map(inner.inside, branches)), whole, op)
         return tree.map_tree(inner.wrap, found)
     values = [b(*operands) for b in branches]
-    leaves = [handles(tree.leaves(value)) for value in values]
+    leaves = [handles(value) for value in values]
     chosen = leaves[0]
     for number, others in enumerate(leaves[1:], 1):
         chosen = [where(equal(index, number), other, c) for other, c in zip(others, chosen, strict=True)]
@@ -162,10 +162,7 @@ def _vjp(gs: list[Any], ys: tuple[Any, ...], index: Any, *operands: Any, bodies:
     def back(body: Body) -> Callable[[], list[Any]]:
         def run() -> list[Any]:
             found = pulled(body, operands, gs, wanted)
-            return [
-                full(operands[i].shape, 0.0, dtype=operands[i].dtype) if g is None else g
-                for i, g in zip(wanted, found, strict=True)
-            ]
+            return [zero(operands[i]) if g is None else g for i, g in zip(wanted, found, strict=True)]
 
         return run
 
@@ -182,7 +179,7 @@ def _jvp(ts: list[Any], ys: tuple[Any, ...], index: Any, *operands: Any, bodies:
     def ahead(body: Body) -> Callable[[], list[Any]]:
         def run() -> list[Any]:
             found = pushed(body, operands, ts[1:])
-            return [full(ys[i].shape, 0.0, dtype=ys[i].dtype) if found[i] is None else found[i] for i in floats]
+            return [zero(ys[i]) if found[i] is None else found[i] for i in floats]
 
         return run
 

@@ -9,14 +9,14 @@ import numpy as np
 
 from engine import dispatch, dtypes, tree
 from engine.autodiff import zero
-from engine.control.body import Body, follows, handles, trace
+from engine.control.body import Body, follows, trace
 from engine.control.branch import cond as _cond
 from engine.control.slopes import pushed
-from engine.control.steps import steps, unchanged
+from engine.control.steps import steps, unchanged, with_states
 from engine.errors import ArgumentError, GradientError
 from engine.lowering import Control
 from engine.makers import public
-from engine.op import Op, apply, as_handle
+from engine.op import Op, apply, as_handle, handles
 from engine.ops.compare import logical_and, where
 from engine.ops.dtype import astype
 from engine.ops.reduce import any as any_
@@ -36,7 +36,7 @@ def while_loop(
     with it). Without it they do in eager mode only, where each step is written on the tape (jax.lax.while_loop, ONNX
     Loop). Raises ShapeError or DTypeError where the value changes its shape or dtype.
     """
-    given = handles(tree.leaves(init))
+    given = handles(init)
 
     def check(*leaves: Any) -> list[Any]:
         found = as_handle(cond(tree.rebuild(init, leaves)))
@@ -45,15 +45,10 @@ def while_loop(
         return [astype(reshape(found, ()), dtypes.bool_)]
 
     def step(*leaves: Any) -> list[Any]:
-        after = handles(tree.leaves(body(tree.rebuild(init, leaves))))
+        after = handles(body(tree.rebuild(init, leaves)))
         unchanged(after, leaves)
         return after
 
-    interpreter: Any = dispatch.current()
-    specs, tracked = [Spec(h.shape, h.dtype) for h in given], [follows(h) for h in given]
-    followed = interpreter.grad_enabled and any(tracked)
-    if max_steps is not None and followed and trace(check, specs, tracked) is not None:
-        return tree.rebuild(init, _bounded(check, step, given, max_steps))
     return tree.rebuild(init, _repeated(check, step, given, -1 if max_steps is None else max_steps))
 
 
@@ -68,15 +63,15 @@ def _repeated(
     tested = trace(check, specs, [False] * len(specs))
     if tested is None:
         return _in_python(check, step, given, limit)
+    if limit >= 0 and interpreter.grad_enabled and any(tracked):
+        return _bounded(check, step, given, limit)
     done = trace(step, specs, tracked)
     assert done is not None
     if tested.states:
         raise ArgumentError("the condition assigns to a state; only the body may", op="while_loop")
-    raised = list(done.states.values())
-    consts = [h for i, h in enumerate(done.outside) if i not in raised]
-    carried = [*(interpreter.read(s) for s in done.states), *given]
-    loop = _rearranged(done.body, raised, len(done.outside), len(done.states))
-    test = _padded(tested.body, len(tested.outside), loop, len(consts), len(done.states))
+    loop, consts, states = with_states(done)
+    carried = [*(interpreter.read(s) for s in states), *given]
+    test = _padded(tested.body, len(tested.outside), loop, len(consts), len(states))
     results = apply(
         _while,
         *tested.outside,
@@ -88,9 +83,9 @@ def _repeated(
         consts=len(consts),
         limit=limit,
     )
-    for state, value in zip(done.states, results):
+    for state, value in zip(states, results):
         interpreter.assign(state, value)
-    return list(results[len(done.states) :])
+    return list(results[len(states) :])
 
 
 def _in_python(
@@ -124,7 +119,7 @@ def _behind(going: Any, rank: int) -> Any:
 
 
 def _bounded(
-    check: Callable[..., list[Any]], step: Callable[..., list[Any]], given: list[Any], max_steps: int
+    check: Callable[..., list[Any]], step: Callable[..., list[Any]], given: Sequence[Any], max_steps: int
 ) -> list[Any]:
     """The loop as a scan of ``max_steps`` steps, of which those after the end do nothing: a scan can be run backward."""
 
@@ -136,14 +131,6 @@ def _bounded(
 
     last, _ = steps(turn, [as_handle(np.asarray(True)), *given], [], max_steps, False)
     return last[1:]
-
-
-def _rearranged(body: Body, raised: list[int], outside: int, states: int) -> Body:
-    """The body with the states it assigns as carries in front of the others."""
-    stay = [i for i in range(outside) if i not in raised]
-    inputs = [*(body.inputs[i] for i in stay), *(body.inputs[i] for i in raised), *body.inputs[outside:]]
-    plain = len(body.outputs) - states
-    return Body(inputs, body.nodes, [*body.outputs[plain:], *body.outputs[:plain]])
 
 
 def _padded(test: Body, tests: int, loop: Body, consts: int, states: int) -> Body:

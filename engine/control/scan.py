@@ -6,11 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from engine import tree
-from engine.control.body import handles
 from engine.control.steps import steps
 from engine.errors import ArgumentError, ShapeError
 from engine.makers import public
-from engine.op import as_handle
+from engine.op import as_handle, handles
 from engine.ops.compare import where
 from engine.ops.shape import expand_dims
 from engine.sizes import Size, agree
@@ -35,8 +34,8 @@ def scan(
     runs it as one native loop (jax.lax.scan, ONNX Scan). States that f assigns are carried along.
     Raises ShapeError or DTypeError where the carry changes, ArgumentError where the number of steps is unknown.
     """
-    carried = handles(tree.leaves(init))
-    given = handles(tree.leaves(xs))
+    carried = handles(init)
+    given = handles(xs)
     masks = [] if mask is None else [as_handle(mask)]
     count = _steps([*given, *masks], length)
     structure: list[Any] = []
@@ -45,7 +44,7 @@ def scan(
         keep = parts.pop() if masks else None
         new, y = f(tree.rebuild(init, carry), tree.rebuild(xs, parts))
         structure[:] = [new, y]
-        after, ys = handles(tree.leaves(new)), handles(tree.leaves(y))
+        after, ys = handles(new), handles(y)
         if keep is not None:
             after = [where(_aligned(keep, c), n, c) for n, c in zip(after, carry, strict=True)]
             ys = [where(_aligned(keep, v), v, 0) for v in ys]

@@ -10,14 +10,14 @@ import numpy as np
 from engine import batching, dispatch, dtypes
 from engine.autodiff import zero
 from engine.control import sums
-from engine.control.body import Body, Traced, follows, handles, row, trace
+from engine.control.body import Body, Traced, follows, row, trace
 from engine.control.slopes import pulled, pushed
 from engine.errors import ArgumentError, DTypeError, ShapeError
 from engine.lowering import Control
-from engine.op import Op, apply
+from engine.op import Op, apply, handles
 from engine.ops.arithmetic import add
 from engine.ops.pieces import stack, unstack
-from engine.sizes import Size, agree_shape
+from engine.sizes import Size, agree_shape, evaluated
 from engine.spec import Spec
 from engine.vmap import Vmap
 
@@ -43,7 +43,7 @@ def steps(
     traced = trace(flat, shapes, tracked)
     if traced is None:
         return _in_python(step, init, xs, length, reverse)
-    body, consts, extra = _with_states(traced, n)
+    body, consts, extra = with_states(traced)
     carried = [*(interpreter.read(s) for s in extra), *init]
     results = _record(body, consts, carried, xs, length, reverse)
     for state, value in zip(extra, results):
@@ -118,7 +118,7 @@ def unchanged(after: Sequence[Any], before: Sequence[Any]) -> None:
             )
 
 
-def _with_states(traced: Traced, n: int) -> tuple[Body, list[Any], list[Any]]:
+def with_states(traced: Traced) -> tuple[Body, list[Any], list[Any]]:
     """The body with the states it assigns as carries in front, and what is left of the values from outside."""
     body, states = traced.body, traced.states
     moved = list(states.values())
@@ -134,7 +134,7 @@ def _with_states(traced: Traced, n: int) -> tuple[Body, list[Any], list[Any]]:
 
 def _kernel(*operands: Any, body: Body, consts: int, carries: int, length: int, reverse: bool) -> list[Any]:
     fixed, carry, xs = operands[:consts], list(operands[consts : consts + carries]), operands[consts + carries :]
-    rows: list[Any] = [np.empty((length, *_shape(r, body)), r.dtype) for r in body.outputs[carries:]]
+    rows: list[Any] = [np.empty((length, *evaluated(r.shape, body.sizes)), r.dtype) for r in body.outputs[carries:]]
     history: list[Any] = [np.empty((length, *c.shape), c.dtype) for c in carry]
     for t in reversed(range(length)) if reverse else range(length):
         for past, c in zip(history, carry, strict=True):
@@ -144,11 +144,6 @@ def _kernel(*operands: Any, body: Body, consts: int, carries: int, length: int, 
         for out, y in zip(rows, found[carries:], strict=True):
             out[t] = y
     return [*carry, *rows, *history]
-
-
-def _shape(record: Any, body: Body) -> Any:
-    from_sizes = [n if isinstance(n, int) else n.evaluate(body.sizes) for n in record.shape]
-    return tuple(from_sizes)
 
 
 def _infer(*operands: Any, body: Body, consts: int, carries: int, length: Size, reverse: bool) -> list[Spec]:

@@ -237,7 +237,7 @@ broadcast_op = Op(
     lambda x, shape: Spec(shape, x.dtype),
     lower=View(_broadcast_layout),
     onnx="Expand",
-    batch="shaped",
+    batch="widened",
     order=4,
     traits=[Trait.VIEW],
     vjp=(lambda g, y, x, shape: g,),  # the reverse pass sums what was broadcast
