@@ -124,8 +124,9 @@ class Emitter:
                 self._put(f"{name} = {self._step(record, name, value)}")
             else:
                 self._grow(record, value)
-        for record in stores:
-            self._put(f"{self._target(record)} = {self._value(record)}")
+        held = [self._value(record) for record in stores]  # all is read before anything is written over
+        for record, value in zip(stores, held, strict=True):
+            self._put(f"{self._target(record)} = {value}")
         self.stored.update(stores)
         self.depth -= 1
         for record in local:

@@ -137,6 +137,24 @@ def test_who_holds_an_old_value_keeps_it(hold):
     assert not np.array_equal(weight.numpy(), before)
 
 
+def test_a_group_reads_a_state_before_it_writes_over_it():
+    state = tg.State(np.zeros(5, "f4"))
+
+    @tg.function
+    def step(x):
+        old = state * 1.0
+        y = tg.exp(x)
+        state.assign(y + 1)  # stands in the graph before the old value's reader, and in the same kernel
+        return y - old * 2
+
+    found = {}
+    for mode in ("eager", "static"):
+        state.assign(tg.arange(5, dtype="float32"))
+        with tg.mode(mode):
+            found[mode] = step(np.zeros(5, "f4")).numpy()
+    np.testing.assert_array_equal(found["static"], found["eager"])
+
+
 def test_updates_are_written_in_place_where_nobody_else_looks():
     model, _, step = training(lr=0.1, momentum=0.9)
     weight = model[0].weight
