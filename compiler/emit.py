@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import numpy as np
 
-from compiler.buffers import Place
+from compiler.buffers import Buffer, Place
 from compiler.fuse import Unit
 from compiler.kernel import Kernel
 from compiler.nest import Access, Nest
 from compiler.parameters import INT64, Parameters, cast, type_name
+from compiler.reuse import in_place
 from compiler.stages import Stages
 from compiler.step import Step
 from engine.lowering import Fold, Scalar, View
@@ -22,17 +23,27 @@ from engine.spec import DType
 class Emitter:
     """Writes one kernel. ``outputs``: members to be stored, and where; ``locate`` gives places outside the group.
 
+    ``dying``: buffers that nobody reads afterwards; ``moved`` then says which outputs were put there instead.
+
     Names in the text: ``p`` pointers, ``n`` sizes and strides, ``c`` numbers, ``i`` counters, ``x`` values read, ``v``
     values computed in the innermost part, ``r`` values computed once for each outer index, ``f`` folds, ``t`` traps.
     """
 
-    def __init__(self, unit: Unit, outputs: dict[Record, Place], locate: Callable[[Record], Place]) -> None:
+    def __init__(
+        self,
+        unit: Unit,
+        outputs: dict[Record, Place],
+        locate: Callable[[Record], Place],
+        dying: Collection[Buffer] = (),
+    ) -> None:
         self.unit = unit
-        self.outputs = outputs
         self.stages = Stages(unit)
         self.number = self.stages.order
         self.parameters = Parameters()
         self.nest = Nest(unit, outputs, locate, self.parameters)
+        self.moved = in_place(self.nest, self.stages, outputs, dying)
+        self.nest.move(self.moved)
+        self.outputs = {**outputs, **self.moved}
         self.traps: dict[int, str] = {}
         self.lines: list[str] = []
         self.depth = 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from compiler.buffers import Buffer, Place
@@ -52,6 +52,13 @@ class Nest:
                         self.loads[record, a] = self._load(unit.members[record], a, locate)
         self.stores = {r: self._access(unit.members[r], place, r.shape) for r, place in outputs.items()}
         self._lay_out()
+
+    def move(self, places: Mapping[Record, Place]) -> None:
+        """Store some results in another buffer, laid out as before."""
+        for record, place in places.items():
+            before = self.stores[record]
+            self.stores[record] = after = Access(place.buffer, before.offset, before.strides)
+            self.terms.update({(after, axis): text for (access, axis), text in self.terms.items() if access == before})
 
     def _load(self, axes: AxisMap, a: Record, locate: Callable[[Record], Place]) -> Access:
         own = axes[len(axes) - len(a.shape) :] if a.shape else ()

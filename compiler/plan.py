@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from compiler.buffers import Place, dense, new_place, view_of
+from compiler.buffers import Buffer, Place, dense, new_place, view_of
 from compiler.control import Turn, native, plan_control
 from compiler.emit import Emitter
 from compiler.fuse import INLINE, Unit, fuse
@@ -82,6 +82,7 @@ class Planner:
         for record in self._demanded():
             self._demand(record)
         early, late = self._scheduled()
+        self._note_last_reads([*early, *late])
         for unit in early:
             self._run_unit(unit)
         late_records = {r for u in late for r in u.members}
@@ -229,6 +230,37 @@ class Planner:
         assert len(order) == len(self.units), "units depend on each other in a circle"
         return [u for u in order if u not in self.last_units], [u for u in order if u in self.last_units]
 
+    def _note_last_reads(self, order: list[Unit]) -> None:
+        """When each value in memory is read for the last time, as a position in the order of the units."""
+        self.position = {unit: i for i, unit in enumerate(order)}
+        self.last_read = {self._base(r): len(order) for r in self.graph.results}
+        for unit in order:
+            for record in unit.members:
+                if unit.fused or not isinstance(record.op.lower, View):  # a view by itself reads nothing
+                    for a in record.args:
+                        base = self._base(a)
+                        self.last_read[base] = max(self.last_read.get(base, -1), self.position[unit])
+
+    def _dying(self, unit: Unit) -> set[Buffer]:
+        """Temporary buffers that this unit is the last to read."""
+        found = set()
+        for record in unit.members:
+            for a in record.args:
+                base = self._base(a)
+                place = self.places.get(base)
+                if base not in unit.members and place is not None and self._ends(base, place, unit):
+                    found.add(place.buffer)
+        return found
+
+    def _ends(self, base: Record, place: Place, unit: Unit) -> bool:
+        return place.buffer.kind == "temp" and place.whole and self.last_read[base] <= self.position[unit]
+
+    def _move(self, record: Record, place: Place) -> None:
+        """A result was put in the buffer of a value that nobody reads any more."""
+        self.places[record] = place
+        if record in self.stored[self.unit_of[record]]:
+            self.stored[self.unit_of[record]][record] = place
+
     def _staged(self) -> dict[Record, Record]:
         """Copies of new state values that are (views of) other states' old ones, made before any state changes."""
         staged = {}
@@ -289,7 +321,10 @@ class Planner:
                 return
             for record in Stages(unit).spilled(stored):
                 stored[record] = self.places[record] = new_place("temp", record.dtype, record.shape)
-            self.steps.append(Emitter(unit, stored, self.locate).emit())
+            emitter = Emitter(unit, stored, self.locate, self._dying(unit))
+            self.steps.append(emitter.emit())
+            for record, place in emitter.moved.items():
+                self._move(record, place)
             return
         (record,) = unit.members
         if record.op.many:
@@ -345,8 +380,7 @@ class Planner:
         places += [new_place("temp", s.dtype, s.shape) for s in (lower.scratch(*call) if lower.scratch else ())]
         names = re.match(r"def kernel\(([^)]*)\)", text).group(1).replace(" ", "").split(",")  # type: ignore[union-attr]
         if lower.reuses is not None:
-            a = record.args[lower.reuses]
-            self._copy_into(Record(identity, (a,), {}, a.shape, a.dtype, record.origin), places[0])
+            places[0] = self._continued(record, lower.reuses, places[0])
         arrays = [self.dense_place(a) for i, a in enumerate(record.args) if i != lower.reuses]
         params, binds = [], []
         for name, p in zip(names, [*arrays, *places]):
@@ -367,6 +401,19 @@ class Planner:
                 {p.buffer for p in places},
             )
         )
+
+    def _continued(self, record: Record, number: int, place: Place) -> Place:
+        """Where a loop that changes an operand finds it: in its own buffer if nobody else reads it, else in a copy."""
+        a = record.args[number]
+        base = self._base(a)
+        held = self.places.get(base)
+        others = {self._base(b) for i, b in enumerate(record.args) if i != number}
+        own = place.buffer.kind == "temp" and record in self.places  # not promised to the caller
+        if own and base is a and held is not None and base not in others and self._ends(a, held, self.unit_of[record]):
+            self.places[record] = held
+            return held
+        self._copy_into(Record(identity, (a,), {}, a.shape, a.dtype, record.origin), place)
+        return place
 
     def _matrix(self, record: Record, result: Record) -> Matrix:
         """A value as an operand of a matrix product, copied where its layout does not suit the BLAS."""
