@@ -3,7 +3,6 @@
 import ast
 import json
 import os
-import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -83,14 +82,13 @@ def test_import_is_quick(tmp_path):
     env = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"} | {
         "PYTHONPYCACHEPREFIX": str(tmp_path)
     }
-    clock = "import time; t = time.perf_counter(); import {}; print(time.perf_counter() - t)"
+    clock = "import time; t = time.process_time(); import {}; print(time.process_time() - t)"
     ours, numpys = [], []
     python("import tapegraph", env=env)
-    for _ in range(5):  # by turns, so that a busy moment hits both
+    for _ in range(3):  # of the processor's time, which other programs change little; by turns for what they do
         numpys.append(float(python(clock.format("numpy"), env=env).stdout))
         ours.append(float(python(clock.format("tapegraph"), env=env).stdout))
-    # The quietest of the runs is what importing costs; the rest is what else the machine was doing.
-    assert min(ours) - min(numpys) <= 0.35 or statistics.median(ours) - statistics.median(numpys) <= 0.35
+    assert min(ours) - min(numpys) <= 0.35
 
 
 @pytest.mark.parametrize("name", ["engine", "eager", "graph", "compiler"])
