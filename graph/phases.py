@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from engine.errors import InternalError
 from graph.graph import Graph
+from graph.residuals import keep_residuals
 from graph.rewrite import Firing, rewrite
 from graph.rulebook import FIDELITIES, Rulebook
 from graph.rules import canonical, products, stability, strength
@@ -30,7 +31,21 @@ class Phase:
         return rewrite(graph, self.book, fidelity)
 
 
-PHASES: tuple[Phase, ...] = (
+@dataclass(frozen=True)
+class Whole:
+    """A named step that looks at a graph as a whole; what it does keeps every bit."""
+
+    name: str
+    change: Callable[[Graph], Graph]
+    doc: str
+
+    def run(self, graph: Graph, fidelity: str) -> tuple[Graph, list[Firing]]:
+        """The changed graph; no rule fires here."""
+        return self.change(graph), []
+
+
+PHASES: tuple[Phase | Whole, ...] = (
+    Whole("residuals", keep_residuals, "what a scan's backward pass would compute again is kept by the scan"),
     Phase("products", products, "transposes go into matrix products, before anything moves them"),
     Phase("canonical", canonical, "identities, constants, signs and views in one form, so that equal things meet"),
     Phase("stabilise", stability, "formulas that overflow or cancel, in the form that does not"),
@@ -79,7 +94,7 @@ class Report:
 
 
 def optimize(
-    graph: Graph, fidelity: str = "rounding", phases: Sequence[Phase] = PHASES, check: bool = False
+    graph: Graph, fidelity: str = "rounding", phases: Sequence[Phase | Whole] = PHASES, check: bool = False
 ) -> tuple[Graph, Report]:
     """An equal graph that is cheaper to run, and the report of how it came about.
 
