@@ -14,7 +14,7 @@ from engine.ops.dtype import mark as MARK
 from engine.record import Record
 from engine.sizes import Shape
 from engine.spec import DType
-from engine.state import State
+from engine.state import changed
 
 
 class Tensor(Handle):
@@ -57,7 +57,7 @@ class Tensor(Handle):
             )
         self._value = new._value
         self._record = new._record
-        State.changes += 1  # compiled functions that captured this handle look again
+        changed()  # compiled functions that captured this handle look again
         if leaf:
             self.requires_grad_()
 

@@ -15,6 +15,24 @@ from engine.sizes import Shape
 from engine.spec import DType
 
 
+class Stamp:
+    """``now`` is another object whenever, in the whole process, a state took another array or was frozen, or anything
+    else happened that compiled calls must look at again."""
+
+    __slots__ = ("now",)
+
+    def __init__(self) -> None:
+        self.now = object()
+
+
+STAMP = Stamp()
+
+
+def changed() -> None:
+    """Have every compiled call look again at what it was traced with."""
+    STAMP.now = object()
+
+
 class State(Handle):
     """A named array that outlives the call: running statistics, a step counter, a learning rate.
 
@@ -23,8 +41,6 @@ class State(Handle):
     """
 
     __slots__ = ("_grad", "_record", "_value", "name", "trainable")
-
-    changes = 0  # how often, in the whole process, any state took another array or was frozen: compiled calls watch it
 
     def __init__(self, value: Any, dtype: Any = None, *, name: str | None = None) -> None:
         self._value = own(value, dtype)
@@ -71,7 +87,7 @@ class State(Handle):
         """Hold another array of the same shape and dtype; the interpreters' way to assign."""
         self._value = array
         self._record = None
-        State.changes += 1
+        changed()
 
     def own_value(self) -> None:
         """Hold a copy of the value, so that it may be overwritten although others hold the old array."""
@@ -126,7 +142,7 @@ class Parameter(State):
     def requires_grad(self, value: bool) -> None:
         self.trainable = bool(value)
         self._record = None
-        State.changes += 1
+        changed()
 
 
 class Pending:

@@ -9,7 +9,7 @@ import numpy as np
 
 from engine.errors import FeedError
 from engine.sizes import Dim, Size
-from engine.state import State
+from engine.state import STAMP, State
 from graph.graph import Graph
 from graph.reference import solve_sizes
 
@@ -31,7 +31,7 @@ class Version:
     had_grads: list[tuple[State, bool]] = field(default_factory=list)
     watched: list[tuple[Any, str, Any]] = field(default_factory=list)  # (object, attribute, value when traced)
     calls: int = 0
-    changes: int = -1
+    stamp: Any = None  # STAMP.now when what is watched was looked at last
 
     @property
     def graph(self) -> Graph:
@@ -59,11 +59,11 @@ class Version:
         for state, held in self.had_grads:
             if (state._grad is not None) != held:
                 return False
-        if self.changes != State.changes:
+        if self.stamp is not STAMP.now:
             for owner, attribute, value in self.watched:
                 if getattr(owner, attribute) != value:
                     return False
-            self.changes = State.changes
+            self.stamp = STAMP.now
         return True
 
     def stale(self) -> str:

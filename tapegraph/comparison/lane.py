@@ -115,5 +115,4 @@ def outputs(result: Any) -> list[Array]:
 def arena(step: Function) -> int:
     """Bytes of the native memory that a compiled function holds for its largest sizes: intermediates and gradients."""
     programs = [version.program for known in step.versions.values() for version in known]
-    instances = [instance for program in programs for instance in program.instances.values()]
-    return max(i.bytes + sum(a.nbytes for a in i.kept.values()) for i in instances)
+    return max(p.arena.bytes + sum(a.nbytes for a in p.kept.values()) for p in programs)

@@ -12,7 +12,7 @@ from engine.handle import Handle as Value
 from engine.op import as_handle
 from engine.ops.gate import gate
 from engine.sizes import same_shape
-from engine.state import State
+from engine.state import changed
 
 if TYPE_CHECKING:
     from tapegraph.nn.module import Module
@@ -54,7 +54,7 @@ def add(module: Module, moment: str, function: Callable[..., Any], prepend: bool
 
 def _set(module: Module, hooks: tuple[Hook, ...]) -> None:
     module._hooks = hooks
-    State.changes += 1
+    changed()
 
 
 def call(module: Module, hooks: Sequence[Hook], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

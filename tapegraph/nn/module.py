@@ -10,7 +10,7 @@ import numpy as np
 from engine import dispatch
 from engine.dtypes import FLOATS, as_dtype
 from engine.ops.dtype import astype
-from engine.state import State
+from engine.state import State, changed
 from tapegraph.nn import hooks
 from tapegraph.nn.hooks import Handle, Hook
 from tapegraph.nn.loading import taken_over
@@ -46,7 +46,7 @@ class Module(Parts):
     @training.setter
     def training(self, mode: bool) -> None:
         self._training = bool(mode)
-        State.changes += 1
+        changed()
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes; written in ops on handles."""

@@ -13,7 +13,7 @@ import numpy as np
 from engine import dispatch
 from engine.errors import ArgumentError, UnsupportedError
 from engine.ops.dtype import leaf as LEAF
-from engine.state import Parameter, State
+from engine.state import Parameter, State, changed
 from tapegraph.optim.numbers import as_float, number_state, read, tracing, write
 
 
@@ -111,7 +111,7 @@ class Group(MutableMapping[str, Any]):
             value = bool(value) if isinstance(self._plain[name], bool) else value
             self._changed(self, name, value)
             self._note_structure(name, value)
-            State.changes += 1
+            changed()
         self._plain[name] = value
 
     def _refuse_in_trace(self, what: str) -> None:
@@ -167,7 +167,7 @@ class Group(MutableMapping[str, Any]):
                     write(state, part)
             if name in self._known:
                 self._note_structure(name, value)
-        State.changes += 1
+        changed()
 
     def all_states(self) -> list[State]:
         """The states of the options and what is counted."""
@@ -207,7 +207,7 @@ class Group(MutableMapping[str, Any]):
         """Count in these cohorts from now on; a step that is compiled for others is traced anew."""
         self.cohorts = cohorts
         self.structure.cohorts += 1
-        State.changes += 1
+        changed()
         self._changed(self, "cohorts", len(cohorts))
 
     def __repr__(self) -> str:

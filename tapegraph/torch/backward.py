@@ -14,7 +14,7 @@ from engine.ops.arithmetic import add
 from engine.ops.dtype import mark
 from engine.ops.results import result
 from engine.record import Record
-from engine.state import State
+from engine.state import State, changed
 from tapegraph.torch.cell import Cell, of, record_of, wrap
 
 Hook = Callable[[Any], Any]
@@ -45,7 +45,7 @@ class Handle:
     def remove(self) -> None:
         """Take the hook away."""
         self._hooks.pop(self.id, None)
-        State.changes += 1  # compiled calls look whether they were traced with these hooks
+        changed()  # compiled calls look whether they were traced with these hooks
 
     def __enter__(self) -> Handle:
         return self

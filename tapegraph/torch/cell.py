@@ -24,7 +24,7 @@ from engine.ops.dtype import astype
 from engine.record import Record
 from engine.sizes import same_shape
 from engine.state import Parameter as EngineParameter
-from engine.state import State
+from engine.state import State, changed
 from graph.symbol import Symbol
 
 
@@ -141,7 +141,7 @@ class Cell:
         """Tell compiled functions that have read this cell that it holds another value."""
         if "_writes" in self.__dict__:
             self.__dict__["_writes"] += 1
-            State.changes += 1
+            changed()
 
     def _keep_strides(self, old: Any, new: Any) -> None:
         if new.strides != old.strides:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from engine.state import State
+from engine.state import changed
 from tapegraph.torch.backward import Handle
 from tapegraph.torch.tensor import Tensor
 
@@ -56,7 +56,7 @@ class PassedBack:
 
 def registered(hooks: dict[int, Any], hook: Any, prepend: bool) -> Handle:
     handle = Handle(hooks, hook)
-    State.changes += 1  # compiled calls look whether they were traced with these hooks
+    changed()  # compiled calls look whether they were traced with these hooks
     if prepend:
         rest = {k: v for k, v in hooks.items() if k != handle.id}
         hooks.clear()

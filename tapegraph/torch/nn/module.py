@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from engine import dispatch
-from engine.state import State
+from engine.state import State, changed
 from tapegraph.torch.backward import Handle
 from tapegraph.torch.cell import of, write
 from tapegraph.torch.dtypes import device as _device
@@ -212,7 +212,7 @@ class Module(Walking, Saving):
     @training.setter
     def training(self, mode: bool) -> None:
         self.__dict__["_training"] = bool(mode)
-        State.changes += 1
+        changed()
 
     def train(self, mode: bool = True) -> Any:
         """Switch dropout and its like on or off, here and in every part; returns the module."""

@@ -1,0 +1,52 @@
+"""An instance: the table of a program filled in for one set of sizes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from compiler import blas
+from compiler.objects import address_of
+from engine.evaluation import Numbers
+from engine.state import STAMP
+
+if TYPE_CHECKING:
+    from compiler.runtime import Program
+
+Array = np.ndarray[Any, Any]
+
+# Below this many multiplications a second BLAS thread costs more than it brings, above all on a busy machine where the
+# call then waits for a core (seen: 16 ms for a product of 10 microseconds).
+THREADED_WORK = 4_000_000
+
+
+class Instance:
+    """Words of the table, the words a call must patch, and the shapes of what it returns."""
+
+    def __init__(self, program: Program, sizes: dict[str, int], values: Numbers) -> None:
+        self.program, self.sizes = program, sizes
+        self.memory = program.arena.memory  # kept alive, should the arena move
+        self.words = program.form.fill(values, program.arena.addresses)
+        self.table = self.words.ctypes.data + 8 * program.form.rows_at
+        self.offsets = self.words[program.brought.words]  # where in its buffer each address of a call points to
+        self.state_offsets = self.words[program.pointed.words]
+        self.outputs = [
+            (tuple(values[rows].tolist()), p.buffer.dtype)
+            for rows, p in zip(program.shapes.outputs, program.plan.outputs, strict=True)
+        ]
+        self.stamp: Any = None  # STAMP.now when the words of the states were right
+        work = program.shapes.work(values)
+        self.threads = blas.Threads(1) if 0 < work < THREADED_WORK else None
+
+    def bring(self, addresses: list[int]) -> None:
+        """Write the addresses of the arrays of a call: inputs, outputs, gradients read."""
+        brought = self.program.brought
+        self.words[brought.words] = np.array(addresses, np.int64)[brought.numbers] + self.offsets
+
+    def point_at_states(self) -> None:
+        """Write the addresses of the states' arrays."""
+        pointed = self.program.pointed
+        addresses = [address_of(s._value) for s in self.program.plan.states]
+        self.words[pointed.words] = np.array(addresses, np.int64)[pointed.numbers] + self.state_offsets
+        self.stamp = STAMP.now
