@@ -27,7 +27,6 @@ _new_tensor = Tensor.__new__
 _ndarray = np.ndarray
 _asarray = np.asarray
 _write = tape.write
-_write2 = tape.write2
 _apart = tape.apart
 
 # What sends an op from the quick way to the thorough one, which finds the cause and raises the engine's own error.
@@ -105,7 +104,16 @@ class Eager:
                     tensor._value = out
                     tensor._record = None
                     if (r is not None or s is not None) and op.vjp and self.grad_enabled:
-                        tensor._record = _write2(op, a, b, r, s, x, y, attrs, out)
+                        keeps = op.keeps_x
+                        if r is None:
+                            r = a if kind is float or kind is int else x if keeps else _apart(op, x)
+                        elif keeps:
+                            r.value = x
+                        if s is None:
+                            s = b if type(b) is float or type(b) is int else y if keeps else _apart(op, y)
+                        elif keeps:
+                            s.value = y
+                        tensor._record = _write(op, (r, s), attrs, out)
                     return tensor
             elif len(args) == 1:
                 a = args[0]
@@ -228,6 +236,10 @@ class Eager:
         record = getattr(handle, "_record", None)
         return record if record is not None and record.tracked else None
 
+    def fits(self, handle: Any, record: Record) -> bool:
+        value = handle._value
+        return value.shape == record.shape and value.dtype is record.dtype
+
     def owner(self, record: Record) -> Any:
         ref = record.attrs.get("owner")
         return None if ref is None else ref()
@@ -252,7 +264,7 @@ class Eager:
         return grad
 
     def set_grad(self, leaf: Any, value: Any) -> None:
-        if value is not None:
+        if value is not None and (type(value) is not Tensor or value._value.shape != leaf._value.shape):
             if not isinstance(value, Handle):
                 value = self.asarray(value, leaf.dtype)
             if value.shape != leaf.shape:

@@ -16,10 +16,10 @@ _frame = sys._getframe
 _is_user = origin._is_user.get
 
 
-def write(op: Op, args: tuple[Any, ...], attrs: dict[str, Any], out: Any, depth: int = 3) -> Record:
+def write(op: Op, args: tuple[Any, ...], attrs: dict[str, Any], out: Any) -> Record:
     """The record of an op applied to records, arrays and numbers with result ``out``. Called from an ``apply``.
 
-    ``depth``: how many frames up the user's is, where an operator or a public op called ``apply`` for them.
+    Where an operator or a public op called that ``apply`` for the user, their frame is three up.
     """
     record = _new_record(Record)
     record.op = op
@@ -30,23 +30,10 @@ def write(op: Op, args: tuple[Any, ...], attrs: dict[str, Any], out: Any, depth:
     record.tracked = True
     record.value = out if op.keeps_y else None
     record.serial = next_serial()
-    frame = _frame(depth)
+    frame = _frame(3)
     code = frame.f_code
     record.origin = ((code, frame.f_lasti),) if _is_user(code.co_filename) else origin.capture(1, 2)
     return record
-
-
-def write2(op: Op, a: Any, b: Any, r: Any, s: Any, x: Any, y: Any, attrs: dict[str, Any], out: Any) -> Record:
-    """The record of an op on ``a`` and ``b``: at least one of their records ``r``, ``s`` and both values are given."""
-    if r is None:
-        r = a if type(a) is float or type(a) is int else x if op.keeps_x else apart(op, x)
-    elif op.keeps_x:
-        r.value = x
-    if s is None:
-        s = b if type(b) is float or type(b) is int else y if op.keeps_x else apart(op, y)
-    elif op.keeps_x:
-        s.value = y
-    return write(op, (r, s), attrs, out, 4)
 
 
 def leaf_of(owner: Any) -> Record:

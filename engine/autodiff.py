@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from heapq import heappop, heappush
 from typing import Any
 
 from engine import dispatch, origin, tree
 from engine.errors import GradientError, InternalError, ShapeError
 from engine.handle import Handle, install_methods
-from engine.op import handles
+from engine.op import Op, handles
 from engine.ops.arithmetic import add
 from engine.ops.create import full
 from engine.ops.reduce import sum_to
@@ -30,45 +31,61 @@ def reachable(roots: Sequence[Record]) -> list[Record]:
     return sorted(seen, key=lambda r: r.serial, reverse=True)
 
 
+def _towards(targets: set[Record], roots: Sequence[Record]) -> set[Record]:
+    """The records between the roots and the targets, both included."""
+    found: set[Record] = set()
+    for record in reversed(reachable(roots)):
+        if record in targets or any(type(p) is Record and p in found for p in record.args):
+            found.add(record)
+    return found
+
+
 def reverse(roots: Sequence[Record], seeds: Sequence[Any], targets: set[Record] | None = None) -> dict[Record, Any]:
     """Cotangents of the targets (None: of every leaf) given those of the roots.
 
     Runs in the current interpreter, so its gradient ops are themselves recorded where that interpreter records.
+    Serial numbers grow along every edge: the newest record that a cotangent has arrived at has got them all.
     """
     interpreter = dispatch.current()
-    order = reachable(roots)
-    if targets is not None:
-        needed: set[Record] = set()
-        for record in reversed(order):
-            if record in targets or any(type(p) is Record and p in needed for p in record.args):
-                needed.add(record)
-        order = [r for r in order if r in needed]
-    else:
-        needed = set(order)
-    grads: dict[Record, Any] = {}
-    for root, seed in zip(roots, seeds, strict=True):
-        grads[root] = add(grads[root], seed) if root in grads else seed
-    outer = origin.inherited()
-    parts = interpreter.observing(parts_of) if hasattr(interpreter, "observing") else parts_of
+    needed = None if targets is None else _towards(targets, roots)
+    step = interpreter.observing(parts_of) if hasattr(interpreter, "observing") else parts_of
+    arrived: dict[Record, Any] = {}
+    newest: list[tuple[int, Record]] = []  # a heap of the records to go on from
+    derived = origin.Derived("backward")
+    parents: Sequence[Any] = roots
+    parts = seeds if needed is None else [s if r in needed else None for r, s in zip(roots, seeds, strict=True)]
+    outer = origin.enter(derived)
     try:
-        for record in order:
-            keep = record in targets if targets is not None else not record.args
-            g = grads.get(record) if keep else grads.pop(record, None)
-            if g is None or not record.args:
-                continue
-            if record.op is RESULT:
-                whole, index = record.args[0], record.attrs["index"]
-                every = grads.setdefault(whole, [None] * len(whole.shape))
-                every[index] = g if every[index] is None else add(every[index], g)
-                continue
-            origin.set_inherited(origin.noted(f"backward of {record.op.name}", record.origin))
-            for parent, part in zip(record.args, parts(record, g, needed, interpreter)):
+        while True:
+            i = 0  # counted by hand: zip and enumerate cost as much as a small op
+            for part in parts:
                 if part is not None:
-                    held = grads.get(parent)
-                    grads[parent] = part if held is None else add(held, part)
+                    parent = parents[i]
+                    held = arrived.get(parent)
+                    if held is not None:
+                        arrived[parent] = add(held, part)
+                    else:
+                        arrived[parent] = part
+                        if parent.args:
+                            heappush(newest, (-parent.serial, parent))
+                i += 1  # noqa: SIM113
+            if not newest:
+                return arrived
+            record = heappop(newest)[1]
+            g = arrived.pop(record) if targets is None or record not in targets else arrived[record]
+            if record.op is RESULT:
+                parts = ()
+                whole, index = record.args[0], record.attrs["index"]
+                every = arrived.get(whole)
+                if every is None:
+                    every = arrived[whole] = [None] * len(whole.shape)
+                    heappush(newest, (-whole.serial, whole))
+                every[index] = g if every[index] is None else add(every[index], g)
+            else:
+                derived.record = record
+                parents, parts = record.args, step(record, g, needed, interpreter)
     finally:
-        origin.set_inherited(outer)
-    return grads
+        origin.leave(outer)
 
 
 def pull(by: Any, roots: Sequence[Any], seeds: Sequence[Any], targets: Sequence[Any]) -> list[Any]:
@@ -85,31 +102,54 @@ def pull(by: Any, roots: Sequence[Any], seeds: Sequence[Any], targets: Sequence[
     return beneath(by, run, [s for _, s in pairs])
 
 
-def parts_of(record: Record, g: Any, needed: set[Record], interpreter: Any) -> list[Any]:
-    """What the cotangent ``g`` of a record adds to that of each operand, or None."""
-    op = record.op
-    handle = interpreter.handle
-    y = handle(record)
-    args = [handle(a) for a in record.args]
+def parts_of(record: Record, g: Any, needed: set[Record] | None, interpreter: Any) -> list[Any]:
+    """What the cotangent ``g`` of a record adds to that of each operand (None: of the ``needed`` ones only), or None."""
+    op, args = record.op, record.args
+    if len(args) > 2 or record.attrs or op.vjp_together:
+        return _parts_of_many(record, g, needed, interpreter)
+    # The quick way, for one or two operands: no argument is unpacked from a list.
+    handle, parts, i = interpreter.handle, [], 0
+    for parent in args:
+        part = None
+        if type(parent) is Record and (parent.tracked if needed is None else parent in needed):
+            rule, look = op.vjp[i], op.looks[i]
+            if rule is not None:
+                y = handle(record) if look[0] else None
+                x = handle(args[0]) if look[1] else None
+                part = rule(g, y, x) if len(args) == 1 else rule(g, y, x, handle(args[1]) if look[2] else None)
+                if part is not None and not interpreter.fits(part, parent):
+                    part = _fitted(part, parent, op)
+        parts.append(part)
+        i += 1  # noqa: SIM113
+    return parts
+
+
+def _parts_of_many(record: Record, g: Any, needed: set[Record] | None, interpreter: Any) -> list[Any]:
+    op, args, attrs, handle = record.op, record.args, record.attrs, interpreter.handle
+    y, operands = handle(record), [handle(a) for a in args]
     rules = op.vjp
-    together = rules[0](g, y, *args, **record.attrs) if op.vjp_together and rules[0] else None
+    together = rules[0](g, y, *operands, **attrs) if op.vjp_together and rules[0] else None
     parts: list[Any] = [None] * len(args)
-    for i, parent in enumerate(record.args):
-        if type(parent) is not Record or parent not in needed:
+    for i, parent in enumerate(args):
+        if type(parent) is not Record or not (parent.tracked if needed is None else parent in needed):
             continue
         if together is not None:
             part = together[i]
         else:
             rule = rules[i] if i < len(rules) else None
-            part = rule(g, y, *args, **record.attrs) if rule is not None else None
-        if part is None:
-            continue
-        if not same_shape(part.shape, parent.shape):
-            part = sum_to(part, parent.shape)
-        if part.dtype != parent.dtype:
-            raise InternalError(f"the gradient of {op.name} is {part.dtype}, its operand {parent.dtype}")
-        parts[i] = part
+            part = rule(g, y, *operands, **attrs) if rule is not None else None
+        if part is not None:
+            parts[i] = part if interpreter.fits(part, parent) else _fitted(part, parent, op)
     return parts
+
+
+def _fitted(part: Any, parent: Record, op: Op) -> Any:
+    """A cotangent of a broadcast operand as one of the operand itself."""
+    if not same_shape(part.shape, parent.shape):
+        part = sum_to(part, parent.shape)
+    if part.dtype != parent.dtype:
+        raise InternalError(f"the gradient of {op.name} is {part.dtype}, its operand {parent.dtype}")
+    return part
 
 
 def zero(like: Any) -> Any:
@@ -153,13 +193,16 @@ def backward(y: Any, gradient: Any = None, *, create_graph: bool = False) -> Non
             operands=(y,),
             fix="make it from a Parameter or a tensor with requires_grad=True, outside no_grad()",
         )
-    with dispatch.interpret(interpreter.with_grad(create_graph)):
+    outer = dispatch.enter(interpreter.with_grad(create_graph))
+    try:
         seed = _seed(y, gradient)
         for leaf, grad in reverse([record], [seed]).items():
             owner = interpreter.owner(leaf)
             if owner is not None:
                 held = interpreter.get_grad(owner)
                 interpreter.set_grad(owner, grad if held is None else add(held, grad))
+    finally:
+        dispatch.leave(outer)
 
 
 install_methods({"backward": backward})

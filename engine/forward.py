@@ -24,20 +24,18 @@ def forward(roots: Sequence[Record | None], tangents: Mapping[Record, Any]) -> l
     which its gradient rules give; of any other op the gradient rule, a linear function of the cotangent, is transposed.
     """
     found: dict[Record, Any] = dict(tangents)
-    outer = origin.inherited()
-    try:
+    derived = origin.Derived("tangent")
+    with origin.inherit(derived):
         for record in reversed(reachable([r for r in roots if r is not None])):
             if record in found:
                 continue
             arriving: list[Any] = [found.get(a) if type(a) is Record else None for a in record.args]
             if all(t is None for t in arriving):
                 continue
-            origin.set_inherited(origin.noted(f"tangent of {record.op.name}", record.origin))
+            derived.record = record
             t = arriving[0][record.attrs["index"]] if record.op is RESULT else _pushed(record, arriving)
             if t is not None:
                 found[record] = t
-    finally:
-        origin.set_inherited(outer)
     return [None if r is None else found.get(r) for r in roots]
 
 

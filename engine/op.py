@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dis
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -184,6 +186,11 @@ class Op:
         )
         raise DTypeError(f"takes {names}, not {dtype.name}", op=self.name, operands=args, fix=fix)
 
+    @cached_property
+    def looks(self) -> list[list[bool]]:
+        """For each gradient rule, whether it reads the result and each operand: it may get None for the others."""
+        return [[] if rule is None else _looked_at(rule) for rule in self.vjp]
+
     def inferred(self, args: Sequence[Any], attrs: dict[str, Any]) -> Spec | Several:
         """What ``infer`` says; raises Incompatible for shapes that do not fit."""
         found: Any = self.infer(*args, **attrs)
@@ -200,6 +207,18 @@ class Op:
                 operands=args,
                 fix=_shape_fix(self.name, args),
             ) from None
+
+
+def _looked_at(rule: Rule) -> list[bool]:
+    """Which of the result and two operands the code of a gradient rule names."""
+    code = getattr(rule, "__code__", None)
+    if code is None or code.co_argcount < 3:
+        return [True] * 3
+    named: set[Any] = set()
+    for instruction in dis.get_instructions(code):
+        value = instruction.argval
+        named.update(value if isinstance(value, tuple) else [value] if isinstance(value, str) else [])
+    return [name in named for name in code.co_varnames[1 : code.co_argcount]] + [True]
 
 
 _MAKERS = ("engine/op.py", "engine/makers.py", "tapegraph/extend.py")

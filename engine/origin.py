@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from types import CodeType, FrameType
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 # A frame is (code, offset of the instruction); a note is a word on what was derived ("backward of sqrt").
 Frame: TypeAlias = tuple[CodeType, int]
@@ -29,7 +29,7 @@ _HOSTS = (
     f"{os.sep}ipykernel_launcher.py",
 )
 _is_user: dict[str, bool] = {}
-_inherited: ContextVar[Origin] = ContextVar("inherited_origin", default=())
+_inherited: ContextVar[Origin | Derived] = ContextVar("inherited_origin", default=())
 
 
 def is_user_file(filename: str) -> bool:
@@ -46,9 +46,9 @@ def is_user_file(filename: str) -> bool:
 
 def capture(depth: int = DEPTH, skip: int = 1) -> Origin:
     """The innermost ``depth`` user frames, innermost first; an inherited origin where one is set."""
-    inherited = _inherited.get()
-    if inherited:
-        return inherited
+    held = inherited()
+    if held:
+        return held
     frame: FrameType | None = sys._getframe(skip)
     found: list[Frame] = []
     while frame is not None and len(found) < depth:
@@ -59,24 +59,38 @@ def capture(depth: int = DEPTH, skip: int = 1) -> Origin:
     return tuple(found)
 
 
+class Derived:
+    """The origin of what is made from one record after another: that record's, with a word in front on what it is."""
+
+    __slots__ = ("record", "word")
+
+    def __init__(self, word: str) -> None:
+        self.word = word
+        self.record: Any = None
+
+    @property
+    def origin(self) -> Origin:
+        record = self.record
+        return noted(f"{self.word} of {record.op.name}", record.origin) if record is not None else ()
+
+
+enter, leave = _inherited.set, _inherited.reset  # ``inherit`` without its costs: leave(enter(origin))
+
+
 @contextmanager
-def inherit(origin: Origin) -> Iterator[None]:
+def inherit(origin: Origin | Derived) -> Iterator[None]:
     """Give records made inside the block this origin (gradient rules and rewrites inherit theirs)."""
-    token = _inherited.set(origin)
+    token = enter(origin)
     try:
         yield
     finally:
-        _inherited.reset(token)
-
-
-def set_inherited(origin: Origin) -> None:
-    """The bare setter for loops that restore at their end; prefer ``inherit``."""
-    _inherited.set(origin)
+        leave(token)
 
 
 def inherited() -> Origin:
     """The origin that new records inherit here; empty outside gradient rules and rewrites."""
-    return _inherited.get()
+    held = _inherited.get()
+    return held.origin if type(held) is Derived else held  # type: ignore[return-value]
 
 
 def noted(note: str, origin: Origin) -> Origin:

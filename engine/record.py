@@ -7,7 +7,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from engine.origin import Origin
-from engine.sizes import Shape
+from engine.sizes import Shape, same_shape
 from engine.spec import DType, Several, Spec
 
 if TYPE_CHECKING:
@@ -65,6 +65,11 @@ class Record:
 
     def __repr__(self) -> str:
         return f"%{self.serial} = {self.op.name}: {self.spec}"
+
+
+def fits(handle: Any, record: Record) -> bool:
+    """Whether a handle has the shape and dtype of a record."""
+    return same_shape(handle.shape, record.shape) and bool(handle.dtype == record.dtype)
 
 
 def needed(results: Iterable[Record]) -> list[Record]:

@@ -311,9 +311,11 @@ def same_shape(a: Shape, b: Shape) -> bool:
     """Whether two shapes are equal whatever the names stand for."""
     if len(a) != len(b):
         return False
-    for m, n in zip(a, b):  # noqa: SIM110 - a generator would double the time of a small gradient
-        if not same(m, n):
+    i = 0  # counted by hand: zip costs as much as all the rest
+    for m in a:
+        if m is not b[i] and not same(m, b[i]):
             return False
+        i += 1  # noqa: SIM113
     return True
 
 
@@ -328,7 +330,7 @@ def agree(a: Size, b: Size) -> bool:
 
 def agree_shape(a: Shape, b: Shape) -> bool:
     """Whether two shapes are equal, or may be taken as equal by the current size policy."""
-    return len(a) == len(b) and all(agree(m, n) for m, n in zip(a, b, strict=True))
+    return same_shape(a, b) or (len(a) == len(b) and all(agree(m, n) for m, n in zip(a, b, strict=True)))
 
 
 def product(sizes: Iterable[Size]) -> Size:

@@ -13,7 +13,7 @@ from engine.errors import ArgumentError, UnsupportedError
 from engine.handle import Handle
 from engine.makers import public
 from engine.op import Op, apply, as_handle, handles
-from engine.record import Record
+from engine.record import Record, fits
 from engine.sizes import Shape, Size
 
 
@@ -102,6 +102,9 @@ class Vmap:
     def record(self, handle: Any) -> Record | None:
         found: Record | None = self.base.record(handle.whole if self.mine(handle) else handle)
         return found
+
+    def fits(self, handle: Any, record: Record) -> bool:
+        return fits(handle, record)
 
     def owner(self, record: Record) -> Any:
         refuse_backward()

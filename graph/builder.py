@@ -17,7 +17,7 @@ from engine.ops.create import size_of
 from engine.ops.dtype import leaf as LEAF
 from engine.ops.dtype import mark as MARK
 from engine.ops.results import result as RESULT
-from engine.record import Record, next_serial
+from engine.record import Record, fits, next_serial
 from engine.sizes import Dim
 from engine.spec import Spec
 from engine.state import State
@@ -80,6 +80,9 @@ class Builder:
             return None
         record = self.lift(handle)
         return record if record.tracked else None
+
+    def fits(self, handle: Any, record: Record) -> bool:
+        return fits(handle, record)
 
     def owner(self, record: Record) -> Any:
         return self.trace.owners.get(record)

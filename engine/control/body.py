@@ -52,18 +52,14 @@ class Body:
         """The same ops applied to handles in the current mode; each keeps its own line of the user's file."""
         interpreter = dispatch.current()
         values: dict[Record, Any] = dict(zip(self.inputs, operands, strict=True))
-        outer = origin.inherited()
-        try:
-            for record in self.nodes:
-                if record in values:
-                    continue
-                if record.op is RESULT:
-                    values[record] = values[record.args[0]][record.attrs["index"]]
-                    continue
-                origin.set_inherited(record.origin)
+        for record in self.nodes:
+            if record in values:
+                continue
+            if record.op is RESULT:
+                values[record] = values[record.args[0]][record.attrs["index"]]
+                continue
+            with origin.inherit(record.origin):
                 values[record] = interpreter.apply(record.op, tuple(values[a] for a in record.args), record.attrs)
-        finally:
-            origin.set_inherited(outer)
         return [values[r] for r in self.outputs]
 
     def __repr__(self) -> str:

@@ -68,14 +68,14 @@ class set_grad_enabled(_Switch):
         made._entered = []
         made.enabled = bool(mode)
         made._before = dispatch.current()
-        dispatch._current.set(made._before.with_grad(made.enabled))
+        dispatch.enter(made._before.with_grad(made.enabled))
         return made
 
     def __enter__(self) -> None:
         return None
 
     def __exit__(self, *trouble: Any) -> None:
-        dispatch._current.set(self._before)
+        dispatch.enter(self._before)
 
 
 def is_grad_enabled() -> bool:
