@@ -11,6 +11,7 @@ import sys
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 
+from compiler.closing import closing
 from engine.lowering import Fold, Scalar, View
 from engine.record import Record
 from engine.sizes import Shape, Size, same, same_shape
@@ -75,6 +76,7 @@ class Fuser:
         self.unit_of: dict[Record, Unit] = {}
         self.graph = graph
         self.thorough = thorough
+        self.closing, self.updating = closing(graph)
 
     def run(self) -> list[Unit]:
         """The units of the graph; each record that needs computing belongs to exactly one."""
@@ -140,6 +142,8 @@ class Fuser:
     def _add(self, unit: Unit, record: Record) -> bool:
         if len(unit.members) >= MEMBERS or any(a in unit.sums for a in record.args):
             return False
+        if record in self.updating and not unit.members.keys() <= self.closing:
+            return False
         outside = [self.unit_of[a] for a in record.args if a not in unit.members and a in self.unit_of]
         if self._depends(outside, {unit}):
             return False
@@ -195,6 +199,8 @@ class Fuser:
     def _merge(self, unit: Unit, other: Unit, via: Record) -> None:
         """Join two groups that feed the same record, where one loop nest can serve both."""
         if len(unit.members) + len(other.members) > MEMBERS:
+            return
+        if via in self.updating and not other.members.keys() <= self.closing:
             return
         sums, members = unit.sums | other.sums, {**unit.members, **other.members}
         if any(a in sums for r in (via, *members) for a in r.args):

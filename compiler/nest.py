@@ -8,9 +8,14 @@ from dataclasses import dataclass
 from compiler.buffers import Buffer, Place
 from compiler.fuse import INLINE, AxisMap, Unit
 from compiler.parameters import Parameters
-from engine.lowering import View
+from engine.lowering import Scalar, View
 from engine.record import Record
 from engine.sizes import Shape, Size, product, same
+
+LANES = 8  # elements a vector instruction handles
+UNKNOWN = 64  # what a named size is taken for
+START = 10  # instructions before and after an innermost loop
+DEAR = 20  # instructions of an elementary function
 
 
 @dataclass(frozen=True)
@@ -63,32 +68,23 @@ class Nest:
     def _load(self, axes: AxisMap, a: Record, locate: Callable[[Record], Place]) -> Access:
         own = axes[len(axes) - len(a.shape) :] if a.shape else ()
         if a.op.name == "iota":
-            return Access(None, 0, self._strides(own, a.shape, [i == a.attrs["axis"] for i in range(len(a.shape))]))
+            along = tuple(int(i == a.attrs["axis"]) for i in range(len(a.shape)))
+            return Access(None, 0, strides_along(self.unit.space, own, a.shape, along))
         return self._access(own, locate(a), a.shape)
 
     def _access(self, axes: AxisMap, place: Place, shape: Shape) -> Access:
-        return Access(place.buffer, place.layout.offset, self._strides(axes, shape, place.layout.strides))
-
-    def _strides(self, axes: AxisMap, shape: Shape, own: object) -> tuple[Size, ...]:
-        """The stride of a value along each axis of the space, 0 where it does not vary."""
-        strides: list[Size] = [0] * len(self.unit.space)
-        for n, m, s in zip(shape, axes, own, strict=True):  # type: ignore[call-overload]
-            if m is not None and not same(n, 1):
-                strides[m] = s + 0
-        return tuple(strides)
+        strides = strides_along(self.unit.space, axes, shape, place.layout.strides)
+        return Access(place.buffer, place.layout.offset, strides)
 
     def _lay_out(self) -> None:
-        """Drop axes of size 1 and join neighbours that every access walks as one; name sizes and strides."""
+        """Drop axes of size 1, put the cheapest innermost, join neighbours that every access walks as one."""
         accesses = list(dict.fromkeys([*self.loads.values(), *self.stores.values()]))
         space = self.unit.space
-        joined: list[list[int]] = []
-        for k in (k for k, n in enumerate(space) if not same(n, 1)):
-            before = joined[-1][-1] if joined else None
-            together = before is not None and (before < self.cut) == (k < self.cut)
-            if together and all(same(x.strides[before], x.strides[k] * space[k]) for x in accesses):
-                joined[-1].append(k)
-            else:
-                joined.append([k])
+        joined = self._joined([k for k, n in enumerate(space) if not same(n, 1)], accesses)
+        part = [group for group in joined if group[0] >= self.cut]
+        if len(part) > 1:
+            best = min(reversed(part), key=lambda group: self._cost(group, accesses))
+            joined = self._joined([k for group in joined if group is not best for k in group] + best, accesses)
         loops = [
             Loop(f"i{d}", self.parameters.integer(product(space[k] for k in group)), group[-1])
             for d, group in enumerate(joined)
@@ -104,6 +100,27 @@ class Nest:
                     self.terms[access, loop.axis] = (
                         loop.counter if unit_stride else f"{loop.counter} * {self.parameters.integer(s)}"
                     )
+
+    def _joined(self, order: list[int], accesses: list[Access]) -> list[list[int]]:
+        """Axes in groups, each of which every access walks as one axis."""
+        joined: list[list[int]] = []
+        for k in order:
+            before = joined[-1][-1] if joined else None
+            together = before is not None and (before < self.cut) == (k < self.cut)
+            if together and all(same(x.strides[before], x.strides[k] * self.unit.space[k]) for x in accesses):
+                joined[-1].append(k)
+            else:
+                joined.append([k])
+        return joined
+
+    def _cost(self, group: list[int], accesses: list[Access]) -> float:
+        """What eight elements cost with these axes innermost, in vector instructions, roughly."""
+        size = product(self.unit.space[k] for k in group)
+        length = size if isinstance(size, int) else UNKNOWN
+        strides = [x.strides[group[-1]] for x in accesses if x.buffer is not None]
+        memory = sum(0 if same(s, 0) else 1 if same(s, 1) else LANES for s in strides)
+        words = sum(DEAR if isinstance(r.op.lower, Scalar) and r.op.lower.expensive else 1 for r in self.unit.members)
+        return memory + words * (LANES if length < LANES else 1) + LANES * START / max(length, 1)
 
     def at(self, access: Access) -> str:
         """The index of an access, an expression in the loop counters."""
@@ -122,3 +139,12 @@ class Nest:
     def varies_inside(self, access: Access) -> bool:
         """Whether an access moves with any loop behind the cut."""
         return any(not same(s, 0) for s in access.strides[self.cut :])
+
+
+def strides_along(space: list[Size], axes: AxisMap, shape: Shape, own: tuple[Size, ...]) -> tuple[Size, ...]:
+    """The stride along each axis of a space of a value with these strides of its own, 0 where it does not vary."""
+    strides: list[Size] = [0] * len(space)
+    for n, m, s in zip(shape, axes, own, strict=True):
+        if m is not None and not same(n, 1):
+            strides[m] = s + 0
+    return tuple(strides)

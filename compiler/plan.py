@@ -14,6 +14,7 @@ from compiler.control import Turn, native, plan_control
 from compiler.emit import Emitter
 from compiler.fuse import INLINE, Unit, fuse
 from compiler.kernel import Kernel, Param
+from compiler.nest import strides_along
 from compiler.products import Matrix, as_matrix, product_step
 from compiler.stages import Stages
 from compiler.step import Bind, Callback, Step
@@ -22,7 +23,7 @@ from engine.ops.dtype import identity
 from engine.ops.results import result as RESULT
 from engine.ops.shape import broadcast_op
 from engine.record import Record
-from engine.sizes import product, same
+from engine.sizes import product, same, same_shape
 from engine.state import State
 from graph.graph import Graph
 
@@ -130,17 +131,15 @@ class Planner:
         # A result that is a dense view of a computed value: the value itself is written to the result's buffer.
         own = Place(place.buffer, contiguous(base.shape), base.shape)
         view: Place | None = own
-        chain = []
-        while record is not base:
-            chain.append(record)
-            record = record.args[0]
-        for step in reversed(chain):
+        for step in reversed(self._views(record)):
             view = view_of(view, step) if view is not None else None
         # Of as many elements: a slice from the start is dense too, but the buffer has no room for the rest.
         if view is not None and view.whole and same(product(base.shape), place.buffer.size):
             self.places[base] = own
             if unit.fused:
                 self.stored[unit][base] = own
+        elif record in unit.members:  # laid out another way, in the loop nest that computes the value
+            self.places[record] = self.stored[unit][record] = place
         return place
 
     def _demanded(self) -> Iterable[Record]:
@@ -161,21 +160,33 @@ class Planner:
     def _in_place(self, unit: Unit, state: State, record: Record) -> bool:
         """Whether a new value may be written over the old one while the group still reads it."""
         leaf = self.graph.states.get(state)
-        if leaf is None or not isinstance(record.op.lower, Scalar) or record in unit.sums:
+        if leaf is None or isinstance(record.op.lower, Fold):
             return False
         others = self._readers(leaf) - {unit}
         if others & self.last_units or list(self.graph.updates.values()).count(record) > 1:
             return False
         if any(r.op.lower.traps for r in unit.members if isinstance(r.op.lower, Scalar) and r.dtype.kind in "iu"):
             return False
-        axes = unit.members[record]
+        written = strides_along(unit.space, unit.members[record], leaf.shape, self.places[leaf].layout.strides)
         for reader in unit.members:
-            if leaf in reader.args and (
-                unit.members[reader] != axes or isinstance(reader.op.lower, Fold) or unit.inner is not None
-            ):
-                return False
-        views = [r for u in self.users.get(leaf, ()) for r in u.members if isinstance(r.op.lower, View)]
-        return not any(unit in self._readers(v) for v in views)
+            for a in reader.args:
+                if a in unit.members or self._base(a) is not leaf:
+                    continue
+                read = self._viewed(a)
+                if read is None or isinstance(reader.op.lower, Fold) or unit.inner is not None:
+                    return False
+                axes = unit.members[reader][len(reader.shape) - len(a.shape) :]
+                found = strides_along(unit.space, axes, a.shape, read.layout.strides)
+                if not same(read.layout.offset, 0) or not same_shape(found, written):
+                    return False
+        return True
+
+    def _viewed(self, record: Record) -> Place | None:
+        """The place of a view of a leaf, or None where its elements would have to be copied."""
+        if not isinstance(record.op.lower, View):
+            return self.places[record]
+        base = self._viewed(record.args[0])
+        return None if base is None else view_of(base, record)
 
     def _readers(self, record: Record) -> set[Unit]:
         """The units that read a value, directly or through views of it."""
@@ -200,9 +211,16 @@ class Planner:
             self.stored[unit][record] = place
 
     def _base(self, record: Record) -> Record:
+        views = self._views(record)
+        return views[-1].args[0] if views else record
+
+    def _views(self, record: Record) -> list[Record]:
+        """The views that a record is of its base, the last first."""
+        found = []
         while isinstance(record.op.lower, View):
+            found.append(record)
             record = record.args[0]
-        return record
+        return found
 
     # ------------------------------------------------------------------------------------ order
 
