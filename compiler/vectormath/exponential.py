@@ -68,7 +68,8 @@ def exp(x: Lane) -> Lane:
     low, high = RANGE[x.format.width]
     k, tail = reduced(x.at_least(low).at_most(high))
     half = k >> 1
-    return (tail + 1.0) * half.power_of_two() * (k - half).power_of_two()
+    scale = half.power_of_two()
+    return fma(tail, scale, scale) * (k - half).power_of_two()
 
 
 def expm1(x: Lane) -> Lane:
