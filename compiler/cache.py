@@ -28,6 +28,7 @@ SOURCES = (
     "toolchain.py",
     "machine.py",
     "kernel.py",
+    "words.py",
 )
 
 

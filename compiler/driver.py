@@ -12,7 +12,8 @@ import numpy as np
 from compiler import loader
 from compiler.driver_text import CONTROL
 from compiler.kernel import Kernel, pack
-from compiler.machine import target_machine
+from compiler.machine import processor, target_machine
+from compiler.words import translate
 
 # Written in LLVM's language, so that it needs no numba even with an empty cache.
 TEXT = """
@@ -27,6 +28,9 @@ row:
   %kernel = load ptr, ptr %place
   %second = getelementptr i8, ptr %place, i64 8
   %block = load ptr, ptr %second
+  %empty = icmp eq ptr %kernel, null
+  br i1 %empty, label %advance, label %call
+call:
   %status = call i64 %kernel(ptr %block)
   %bad = icmp ne i64 %status, 0
   br i1 %bad, label %stop, label %advance
@@ -107,6 +111,21 @@ def control(kind: str) -> int:
     text = WALK + CONTROL[kind]
     key = _key(text)
     return loader.obtain({key: lambda: _make(text, key)})[key]
+
+
+@cache
+def spoken(text: str) -> int:
+    """Address of `int64 kernel(int64* block)`, written in the language of compiler/words.py."""
+
+    def make() -> bytes:
+        module = llvm.parse_assembly(translate(text, processor()[0]).replace("KEY", key))
+        passes = llvm.create_new_module_pass_manager()
+        passes.add_sroa_pass()
+        passes.run(module, llvm.create_pass_builder(target_machine(), llvm.create_pipeline_tuning_options()))
+        return target_machine().emit_object(module)
+
+    key = _key(text)
+    return loader.obtain({key: make})[key]
 
 
 @cache

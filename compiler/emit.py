@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection
 import numpy as np
 
 from compiler.buffers import Buffer, Place
+from compiler.cutting import Cutter
 from compiler.fuse import Unit
 from compiler.kernel import Kernel
 from compiler.nest import Access, Nest
@@ -45,6 +46,7 @@ class Emitter:
         self.nest.move(self.moved)
         self.outputs = {**outputs, **self.moved}
         self.traps: dict[int, str] = {}
+        self.starts: dict[Record, str] = {}  # for each sum, the number of elements it begins with
         self.lines: list[str] = []
         self.depth = 1
         self.rows: dict[Record, str] = {}  # values known for the current outer index
@@ -62,7 +64,9 @@ class Emitter:
         text = "\n".join([head, *flags, *self.lines, *ends, "    return 0", ""])
         reads = {x.buffer for x in self.nest.loads.values() if x.buffer is not None}
         writes = {place.buffer for place in self.outputs.values()}
-        return Step(Kernel(text, tuple(params)), binds, list(self.number), reads, writes)
+        pieces = Cutter(self.unit, self.nest, params, self.starts).pieces()
+        writes.update(place.buffer for _, _, place in (pieces.partials if pieces else ()))
+        return Step(Kernel(text, tuple(params)), binds, list(self.number), reads, writes, pieces)
 
     def _put(self, line: str) -> None:
         self.lines.append("    " * self.depth + line)
@@ -72,7 +76,8 @@ class Emitter:
             if record in self.unit.sums:  # they grow in memory, so they begin there
                 place = self.outputs[record]
                 pointer = self.parameters.pointer(place.buffer, place.layout.offset)
-                self._put(f"for z in range({self.parameters.integer(product(record.shape))}):")
+                self.starts[record] = self.parameters.integer(product(record.shape))
+                self._put(f"for z in range({self.starts[record]}):")
                 self._put(f"    {pointer}[z] = {self._start(record)}")
         for loop in self.nest.outer:
             self._put(f"for {loop.counter} in range({loop.size}):")
@@ -165,19 +170,14 @@ class Emitter:
         """A fold's next value from its last one and an element."""
         if record.args[0].dtype != record.dtype:
             value = f"{type_name(record.dtype)}({value})"
-        return self._folded(record, acc, value)
-
-    def _folded(self, record: Record, acc: str, value: str) -> str:
-        lower = record.op.lower
-        assert isinstance(lower, Fold)
-        return _wrapped(lower.step.format(acc=acc, x=value), record.dtype)
+        return folded(record, acc, value)
 
     def _grow(self, record: Record, value: str) -> None:
         target = self._target(record)
         self._put(f"{target} = {self._step(record, target, value)}")
 
     def _combined(self, record: Record, part: str) -> str:
-        return self._folded(record, self._target(record), part)
+        return folded(record, self._target(record), part)
 
     # ------------------------------------------------------------------------------------ values
 
@@ -243,6 +243,13 @@ class Emitter:
 
 
 WORDS = ("zero", "one", "inf", "size", "lowest", "highest")  # what templates may say besides {0}, {1}, {acc}, {x}
+
+
+def folded(record: Record, acc: str, value: str) -> str:
+    """A fold's next value from its last one and an element of its own dtype."""
+    lower = record.op.lower
+    assert isinstance(lower, Fold)
+    return _wrapped(lower.step.format(acc=acc, x=value), record.dtype)
 
 
 def _wrapped(text: str, dtype: DType) -> str:

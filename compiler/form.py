@@ -19,6 +19,8 @@ from compiler.buffers import Buffer
 from compiler.control import Turn, Wire, native
 from compiler.kernel import FLOAT
 from compiler.memory import lifetimes
+from compiler.share_text import HEAD
+from compiler.sharing import Here, Shareable, described, job, share
 from compiler.step import Step
 from engine.evaluation import Sizing
 from engine.sizes import Dim, Size
@@ -39,6 +41,8 @@ class Form:
         self._sized: list[tuple[int, int]] = []  # (word, size)
         self._here: list[int] = []
         self.uses: dict[Buffer, list[tuple[int, Size]]] = {}
+        self._described: dict[int, int] = {}  # where the description of a step that may be cut begins
+        self.shareable: list[Shareable] = []
         self.rows_at, self.count, self.scope = self._table(steps)
         inside = {b: n for n, b in enumerate(self.scope.buffers())}
         placed = [(word, inside[b]) for b, words in self.uses.items() if b in inside for word, _ in words]
@@ -47,6 +51,7 @@ class Form:
                 self._put(word, offset)
         self.uses = {b: words for b, words in self.uses.items() if b not in inside}
         self.bytes = pairs((n, sizing.row(b.size * b.dtype.itemsize)) for b, n in inside.items()).numbers
+        self.works = np.array([found.work for found in self.shareable], np.int64)
         self.words = np.array(self._words or [0], np.int64)
         self.sized, self.placed, self.here = pairs(self._sized), pairs(placed), np.array(self._here, np.int64)
 
@@ -56,6 +61,7 @@ class Form:
         words[self.sized.words] += values[self.sized.numbers]
         words[self.placed.words] += arena[self.placed.numbers]
         words[self.here] += words.ctypes.data
+        share(self.shareable, values[self.works], words)
         return words
 
     # ------------------------------------------------------------------------------------ words
@@ -74,7 +80,7 @@ class Form:
             words.append(0)
             if isinstance(value, tuple):
                 self.uses.setdefault(value[0], []).append((word, value[1]))
-            elif isinstance(value, _Here):
+            elif isinstance(value, Here):
                 words[word] = 8 * value.word
                 self._here.append(word)
             else:
@@ -85,17 +91,34 @@ class Form:
         """The rows of a plan, its blocks before them."""
         scope = Scope(lifetimes(steps))
         rows: list[Any] = []
+        shared: dict[int, Shareable] = {}
         for number, step in enumerate(steps):
             if isinstance(step, Step):
-                rows += [self._kernels[step.kernel.key], _Here(self._block(self._step(step)))]
+                block = self._block(self._step(step))
+                if step.pieces:
+                    shared[id(step)] = self._shareable(step, block, len(rows))
+                if step.joins:
+                    shared[id(step.joins)].joins.append((len(rows), step.kernel))
+                rows += [0 if step.joins else self._kernels[step.kernel.key], Here(block)]
             elif native(step):
-                rows += [driver.control(step.kind), _Here(self._turn(step, number, scope))]
-        return self._block(rows), len(rows) // 2, scope
+                rows += [driver.control(step.kind), Here(self._turn(step, number, scope))]
+        rows_at = self._block(rows)
+        self.shareable += [found.moved(rows_at) for found in shared.values()]
+        return rows_at, len(rows) // 2, scope
+
+    def _shareable(self, step: Step, block: int, row: int) -> Shareable:
+        """What the table needs to know for sharing a step."""
+        assert step.pieces
+        description = self._block(described(step, self._kernels[step.kernel.key], block))
+        self._described[id(step)] = description
+        return Shareable(row, self._block(job(step.pieces.work, [description])), self._sizing.row(step.pieces.work))
 
     def _step(self, step: Step) -> Iterable[Any]:
         for param, bind in zip(step.kernel.params, step.binds, strict=True):
             if bind.buffer is not None:
                 yield bind.buffer, bind.value * bind.buffer.dtype.itemsize
+            elif bind.kind == "pieces":
+                yield Here(self._described[id(bind.value)] + HEAD.index("more"))
             elif bind.kind == "blas":
                 yield blas.addresses(bind.value[0])[bind.value[1]]
             elif param.kind == FLOAT:
@@ -111,14 +134,14 @@ class Form:
         for plan, wires in zip(turn.parts, turn.wires, strict=True):
             rows_at, count, inner = self._table(plan.steps)
             scope.inner.append((number, inner))
-            tables.append((_Here(rows_at), count))
+            tables.append((Here(rows_at), count))
             for buffer, wire in wires.items():
                 stride = wire.stride * wire.buffer.dtype.itemsize
                 for word, offset in self.uses.pop(buffer, ()):
                     if isinstance(stride, Dim) or stride:
-                        moving += [_Here(word), _at(wire, offset), stride, wire.mask]
+                        moving += [Here(word), _at(wire, offset), stride, wire.mask]
                     else:
-                        fixed += [_Here(word), _at(wire, offset)]
+                        fixed += [Here(word), _at(wire, offset)]
         if turn.kind == "switch":
             assert turn.index is not None
             return self._block([_at(turn.index), len(fixed) // 2, *fixed, *(w for t in tables for w in t)])
@@ -133,15 +156,6 @@ class Form:
             stride = move.source.stride * move.source.buffer.dtype.itemsize
             outs += [_at(move.target), _at(move.source), stride, move.source.mask, _bytes(move)]
         return self._block([*head, *ins, *fixed, *moving, *outs])
-
-
-class _Here:
-    """The address of a word of the array itself."""
-
-    __slots__ = ("word",)
-
-    def __init__(self, word: int) -> None:
-        self.word = word
 
 
 def _at(wire: Wire, extra: Size = 0) -> tuple[Buffer, Size]:

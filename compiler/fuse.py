@@ -14,9 +14,10 @@ from graphlib import CycleError, TopologicalSorter
 from compiler.closing import closing
 from engine.lowering import Fold, Scalar, View
 from engine.record import Record
-from engine.sizes import Shape, Size, same, same_shape
+from engine.sizes import Shape, Size, product, same, same_shape
 from graph.graph import Graph
 
+ALONE = 1 << 15  # elements that one thread folds as quickly as several
 MEMBERS = 64  # larger groups cost more to compile than another pass over memory costs to run
 AxisMap = tuple[int | None, ...]
 
@@ -45,6 +46,11 @@ class Unit:
         self.members[record] = axes
         self.first = min(self.first, record.serial)
         self.last = max(self.last, record.serial)
+
+
+def _short(space: list[Size]) -> bool:
+    size = product(space)
+    return isinstance(size, int) and size < ALONE
 
 
 def relabeling(record: Record) -> bool:
@@ -113,6 +119,8 @@ class Fuser:
         folded = {m for a in record.attrs["axis"] if (m := source[a]) is not None and not same(shape[a], 1)}
         start = min(folded, default=len(unit.space))
         suffix = folded == {k for k in range(start, len(unit.space)) if not same(unit.space[k], 1)}
+        if all(same(n, 1) for n in unit.space[:start]) and not _short(unit.space):
+            suffix = False  # one loop over everything: several threads may sum up parts of it
         if suffix and folded and (unit.inner is None or unit.inner == start):
             unit.inner = start
         elif suffix and folded and unit.inner is not None and start > unit.inner:

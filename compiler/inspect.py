@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from compiler.control import Turn
 from compiler.plan import Plan
-from compiler.step import Step
+from compiler.step import Bind, Step
 from engine import origin
 from engine.record import Record
 
@@ -32,13 +32,19 @@ def _list(plan: Plan, prefix: str, lines: list[str], shown: dict[str, str]) -> N
         if not isinstance(step, Step):
             lines.append(f"#   NumPy kernel of {step.record.op.name}, called back in Python")
             continue
-        binds = ", ".join(
-            f"{p.name}={b.buffer.kind if b.buffer else b.value}"
-            for p, b in zip(step.kernel.params, step.binds, strict=True)
-        )
+        binds = ", ".join(f"{p.name}={_stands_for(b)}" for p, b in zip(step.kernel.params, step.binds, strict=True))
         lines.append(f"#   {binds}")
+        if step.pieces:
+            loops = ", ".join(step.kernel.params[a.count].name for a in step.pieces.axes)
+            lines.append(f"#   where it is large it runs in pieces of {loops}, on several threads")
         first = shown.setdefault(step.kernel.key, number)
         lines.append(step.kernel.text.rstrip() if first == number else f"#   the kernel of step {first}")
+
+
+def _stands_for(bind: Bind) -> str:
+    if bind.kind == "pieces":
+        return "pieces with sums of their own in the step before"
+    return str(bind.buffer.kind if bind.buffer else bind.value)
 
 
 def _what(records: list[Record]) -> list[str]:

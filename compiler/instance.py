@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from compiler import blas
 from compiler.objects import address_of
 from engine.evaluation import Numbers
 from engine.state import STAMP
@@ -15,10 +14,6 @@ if TYPE_CHECKING:
     from compiler.runtime import Program
 
 Array = np.ndarray[Any, Any]
-
-# Below this many multiplications a second BLAS thread costs more than it brings, above all on a busy machine where the
-# call then waits for a core (seen: 16 ms for a product of 10 microseconds).
-THREADED_WORK = 4_000_000
 
 
 class Instance:
@@ -36,8 +31,6 @@ class Instance:
             for rows, p in zip(program.shapes.outputs, program.plan.outputs, strict=True)
         ]
         self.stamp: Any = None  # STAMP.now when the words of the states were right
-        work = program.shapes.work(values)
-        self.threads = blas.Threads(1) if 0 < work < THREADED_WORK else None
 
     def bring(self, addresses: list[int]) -> None:
         """Write the addresses of the arrays of a call: inputs, outputs, gradients read."""

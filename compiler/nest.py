@@ -89,6 +89,7 @@ class Nest:
             Loop(f"i{d}", self.parameters.integer(product(space[k] for k in group)), group[-1])
             for d, group in enumerate(joined)
         ]
+        self.extents = {x: product(space[k] for k in group) for x, group in zip(loops, joined, strict=True)}
         self.outer = [x for x, group in zip(loops, joined, strict=True) if group[0] < self.cut]
         self.inside = loops[len(self.outer) :]
         self.terms: dict[tuple[Access, int], str] = {}

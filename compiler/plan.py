@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import heapq
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 from compiler.buffers import Buffer, Place, dense, new_place, view_of
 from compiler.control import Turn, native, plan_control
-from compiler.emit import Emitter
+from compiler.cutting import combined
+from compiler.emit import Emitter, folded
 from compiler.fuse import INLINE, Unit, fuse
 from compiler.kernel import Kernel, Param
 from compiler.nest import strides_along
@@ -45,9 +46,16 @@ class Plan:
 
     @property
     def kernels(self) -> list[Kernel]:
-        """The kernels of all steps, those of subprograms included."""
-        own = [[s.kernel] if isinstance(s, Step) else s.kernels for s in self.steps if native(s)]
+        """The kernels of all steps, those of subprograms included; without those that only steps in pieces need."""
+        steps = [s for s in self.steps if native(s) and not (isinstance(s, Step) and s.joins)]
+        own = [[s.kernel] if isinstance(s, Step) else s.kernels for s in steps]
         return [k for kernels in own for k in kernels]
+
+    @property
+    def shareable(self) -> int:
+        """How many steps may be cut into pieces for several threads."""
+        inner = [p for s in self.steps if isinstance(s, Turn) for p in s.parts]
+        return sum(isinstance(s, Step) and s.pieces is not None for s in self.steps) + sum(p.shareable for p in inner)
 
 
 class Planner:
@@ -318,7 +326,14 @@ class Planner:
 
     def _copy_into(self, copy: Record, place: Place) -> None:
         unit = Unit({copy: tuple(range(len(copy.shape)))}, list(copy.shape), fused=True)
-        self.steps.append(Emitter(unit, {copy: place}, self.locate).emit())
+        self._emit(unit, {copy: place})
+
+    def _emit(self, unit: Unit, outputs: dict[Record, Place], dying: Collection[Buffer] = ()) -> dict[Record, Place]:
+        """The row of a group, and those that put its sums together; which outputs went to another place."""
+        emitter = Emitter(unit, outputs, self.locate, dying)
+        step = emitter.emit()
+        self.steps += [step, *combined(step, emitter.outputs, folded)]
+        return emitter.moved
 
     def _deliver(self, record: Record, place: Place) -> None:
         """Make ``place`` hold a result, unless its unit wrote it there."""
@@ -339,9 +354,8 @@ class Planner:
                 return
             for record in Stages(unit).spilled(stored):
                 stored[record] = self.places[record] = new_place("temp", record.dtype, record.shape)
-            emitter = Emitter(unit, stored, self.locate, self._dying(unit))
-            self.steps.append(emitter.emit())
-            for record, place in emitter.moved.items():
+            moved = self._emit(unit, stored, self._dying(unit))
+            for record, place in moved.items():
                 self._move(record, place)
             return
         (record,) = unit.members

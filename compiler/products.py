@@ -8,9 +8,13 @@ from itertools import pairwise
 from compiler import blas
 from compiler.buffers import Place
 from compiler.kernel import Kernel, Param
-from compiler.step import Bind, Step
+from compiler.step import Axis, Bind, Pieces, Step
 from engine.record import Record
 from engine.sizes import Shape, Size, product, same
+
+# Each piece of a product packs the whole of the operand that is not cut: 1 to 2% at these sizes, 10% at half of them.
+ROWS, COARSE = 256, 512
+MULTIPLICATION = 9  # picoseconds on one core for each byte of an element, roughly
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,8 @@ def product_step(record: Record, a: Matrix, b: Matrix, out: Place) -> Step:
     left, right = record.args
     m, k, n = left.shape[-2], left.shape[-1], right.shape[-1]
     batch = product(record.shape[:-2])
+    if same(b.step, 0) and not a.transposed and same(a.step, m * a.leading):
+        m, batch = m * batch, 1
     sizes: list[Size] = [batch, m, n, k, a.transposed, b.transposed, a.leading, b.leading, n, a.step, b.step, m * n]
     pointers = [Bind("ptr", p.buffer, p.layout.offset) for p in (a.place, b.place, out)]
     integers = [Bind("int", None, s) for s in sizes]
@@ -63,7 +69,20 @@ def product_step(record: Record, a: Matrix, b: Matrix, out: Place) -> Step:
         binds = [*pointers, *routines, *integers, Bind("float", None, 1.0), Bind("float", None, 0.0)]
     else:
         kernel, binds = _integer_product(record.dtype.name), [*pointers, *integers]
-    return Step(kernel, binds, [record], {a.place.buffer, b.place.buffer}, {out.buffer})
+    names = [p.name for p in kernel.params]
+    element = record.dtype.itemsize
+
+    def axis(name: str, least: int, coarse: int, rival: str | None, moves: dict[str, Size]) -> Axis:
+        found = tuple((names.index(p), s * element) for p, s in moves.items())
+        return Axis(names.index(name), least, coarse, found, rival=names.index(rival) if rival else -1)
+
+    axes = (
+        axis("batch", 1, 1, None, {"a": a.step, "b": b.step, "c": m * n}),
+        axis("m", ROWS, COARSE, "n", {"a": 1 if a.transposed else a.leading, "c": n}),
+        axis("n", ROWS, COARSE, "m", {"b": b.leading if b.transposed else 1, "c": 1}),
+    )
+    pieces = Pieces(batch * m * n * k * (MULTIPLICATION * element), axes)
+    return Step(kernel, binds, [record], {a.place.buffer, b.place.buffer}, {out.buffer}, pieces)
 
 
 def _integer_product(dtype: str) -> Kernel:

@@ -130,11 +130,7 @@ class Program:
                 self.held[state] = np.ascontiguousarray(state._grad._value)
             outputs = [np.empty(shape, dtype) for shape, dtype in instance.outputs]
             instance.bring([address_of(a) for a in (*ready, *outputs, *self.held.values())])
-            if instance.threads is None:
-                self._execute(instance, ready, outputs)
-            else:
-                with instance.threads:
-                    self._execute(instance, ready, outputs)
+            self._execute(instance, ready, outputs)
             for state, pending in self.pending:
                 state._grad = pending
             return outputs

@@ -6,13 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from compiler.control import Turn
 from compiler.plan import Plan
 from engine.errors import FeedError, Trap, trapped
 from engine.evaluation import Numbers, Sizing
-from engine.lowering import Loop, Product
 from engine.ops.slices import check_slice
-from engine.sizes import Dim, Shape, Size, evaluated, product, static_shape
+from engine.sizes import Dim, Shape, evaluated, static_shape
 from engine.spec import Spec
 from graph import reference
 
@@ -28,7 +26,6 @@ class Shapes:
         self.found = [(name, i, axis) for name, (i, axis) in _plain_names(wanted).items()]
         self.wanted = self._rows(wanted)
         self.outputs = [self._rows([p.shape]) for p in plan.outputs]
-        self.works = np.array([sizing.row(n) for n in _works(plan)], np.int64)
         self.slices = [
             r for r in plan.graph.nodes if r.op.name in ("slice", "slice_set") and not static_shape(r.args[0].shape)
         ]
@@ -66,10 +63,6 @@ class Shapes:
                 operands = [Spec(evaluated(a.shape, sizes), a.dtype) for a in record.args[:1]]
                 raise trapped(trap, record.op.name, operands, record.origin) from None
 
-    def work(self, values: Numbers) -> int:
-        """Multiplications of the largest matrix product."""
-        return int(values[self.works].max(initial=0))
-
 
 def _plain_names(shapes: Sequence[Shape]) -> dict[str, tuple[int, int]]:
     """Where each name stands alone, as the size of an axis."""
@@ -78,18 +71,4 @@ def _plain_names(shapes: Sequence[Shape]) -> dict[str, tuple[int, int]]:
         for axis, n in enumerate(shape):
             if isinstance(n, Dim) and len(names := n.names()) == 1 and n.terms == Dim(name := names.pop()).terms:
                 found.setdefault(name, (i, axis))
-    return found
-
-
-def _works(plan: Plan) -> list[Size]:
-    """Multiplications of each matrix product; of loops that call the BLAS, a bound."""
-    found: list[Size] = []
-    for step in plan.steps:
-        for r in step.records:
-            if isinstance(r.op.lower, Product):
-                found.append(product(r.shape) * r.args[0].shape[-1])
-            elif isinstance(r.op.lower, Loop) and r.op.lower.products:
-                found.append(product(r.args[-1].shape) * r.args[0].shape[-1])
-        if isinstance(step, Turn):
-            found += [n for part in step.parts for n in _works(part)]
     return found

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from tapegraph.define import static
     from tapegraph.function import compile, function
     from tapegraph.io import load, save
+    from tapegraph.threads import get_num_threads, set_num_threads
 
 __version__ = "0.1.0"
 
@@ -73,6 +74,8 @@ _LAZY = {
     "save": "tapegraph.io:save",
     "load": "tapegraph.io:load",
     "hooks": "eager.hooks:hooks",
+    "set_num_threads": "tapegraph.threads:set_num_threads",
+    "get_num_threads": "tapegraph.threads:get_num_threads",
     "detect_nonfinite": "tapegraph.nonfinite:detect_nonfinite",
 }
 

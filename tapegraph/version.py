@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from compiler import pool
 from engine.errors import FeedError
 from engine.sizes import Dim, Size
 from engine.state import STAMP, State
@@ -92,6 +93,7 @@ class Version:
             f"     sizes learned from the program: {', '.join(self.learned) or 'none'}",
             f"     {len(self.graph.nodes)} nodes, {len(self.optimised.nodes)} after optimisation, "
             f"{len(self.program.plan.steps)} steps; {self.calls} calls",
+            f"     threads: {pool.threads()}, for the {self.program.plan.shareable} steps that run in pieces where they are large",
             f"     cost: {times}",
             f"     kernels: {report.compiled} compiled, {report.disk} from disk, {report.registry} shared",
         ]

@@ -8,6 +8,7 @@ from engine import dtypes
 from engine.errors import UnsupportedError
 from engine.ops.promotion import can_cast as _can_cast
 from engine.spec import broadcast
+from tapegraph import threads
 from tapegraph.torch import printing
 from tapegraph.torch.cell import Cell, of
 from tapegraph.torch.dtypes import Size, dtype, float32, kind, of_numpy
@@ -95,12 +96,13 @@ def set_default_device(device: Any) -> None:
 
 
 def get_num_threads() -> int:
-    """1: how many threads a compiled function uses is tapegraph's own setting."""
-    return 1
+    """How many threads compute in static mode."""
+    return threads.get_num_threads()
 
 
 def set_num_threads(n: int) -> None:
-    """Has no effect: how many threads a compiled function uses is tapegraph's own setting."""
+    """Let ``n`` threads compute, in both modes. Raises ArgumentError for anything but a positive int."""
+    threads.set_num_threads(n)
 
 
 def set_float32_matmul_precision(precision: str) -> None:

@@ -85,6 +85,8 @@ def _arguments(step: Step, memory: dict[Buffer, Array], sizes: dict[str, int]) -
             values.append(Pointer(flat, offset))
         elif bind.kind == "blas":
             values.append(0)
+        elif bind.kind == "pieces":
+            values.append([0])  # every step runs whole
         elif param.kind == "int":
             values.append(int(evaluate(bind.value, sizes)))
         else:
