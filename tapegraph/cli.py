@@ -57,6 +57,32 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("--json", type=Path, metavar="FILE", help="also write every figure to FILE")
     compare.add_argument("--no-color", action="store_true", help="plain text")
     compare.set_defaults(run=_compare, parser=compare)
+    bench = commands.add_parser(
+        "bench",
+        help="measure both modes beside PyTorch, JAX and others on the same work",
+        description="Run workloads in static and eager mode and in the peers that are installed, each in a process of "
+        "its own, by turns, after comparing that all compute the same. A workload of your own is a file like those in "
+        "tapegraph/bench/workloads.",
+    )
+    bench.add_argument("--suite", choices=("quick", "all"), default="quick", help="default: quick")
+    bench.add_argument(
+        "--workload", nargs="+", default=[], metavar="NAME", help="by name, by how it begins, or a file.py"
+    )
+    bench.add_argument(
+        "--peers", type=_listed, default="torch,torch.compile,jax,numpy", metavar="A,B", help="default: %(default)s"
+    )
+    bench.add_argument("--threads", type=_listed_whole, default="1", metavar="1,2", help="default: 1")
+    bench.add_argument("--rounds", type=_whole(1), default=15, metavar="N", help="by turns (default: 15)")
+    bench.add_argument(
+        "--seconds", type=float, default=float("inf"), metavar="N", help="start no workload after so many"
+    )
+    bench.add_argument("--no-starts", dest="starts", action="store_false", help="leave out the cold start")
+    bench.add_argument(
+        "--peer-python", type=_python, action="append", default=[], metavar="PEER=PYTHON", help="its interpreter"
+    )
+    bench.add_argument("--json", type=Path, metavar="FILE", help="also write every figure to FILE")
+    bench.add_argument("--no-color", action="store_true", help="plain text")
+    bench.set_defaults(run=_bench, parser=bench)
     ops = commands.add_parser(
         "ops",
         help="list the op library: where each op is defined, differentiated and compiled",
@@ -80,6 +106,36 @@ def _whole(least: int) -> Any:
         return number
 
     return parse
+
+
+def _listed(text: str) -> list[str]:
+    return [part for part in text.split(",") if part]
+
+
+def _listed_whole(text: str) -> list[int]:
+    return [_whole(1)(part) for part in _listed(text)]
+
+
+def _python(text: str) -> tuple[str, str]:
+    peer, equals, python = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"must be like pytensor=/path/to/python, not {text!r}")
+    return peer, python
+
+
+def _bench(options: argparse.Namespace) -> int:
+    from tapegraph.bench import command, suite
+    from tapegraph.bench.process import CONTENDERS, OURS
+
+    unknown = set(options.peers) - set(CONTENDERS) - set(OURS)
+    if unknown:
+        options.parser.error(f"there is no peer {sorted(unknown)[0]!r}")
+    options.peer_python = dict(options.peer_python)
+    try:
+        options.workloads = suite.chosen(options.suite, options.workload)
+    except ValueError as wrong:
+        options.parser.error(str(wrong))
+    return command.main(options)
 
 
 def _compare(options: argparse.Namespace) -> int:
