@@ -65,10 +65,11 @@ class Measurement:
                     if self.starts:
                         row.warm = answers[row.name]["first"]
                     alive[row.name] = process
-            for name, apart in differences(answers, self.params).items():
+            tolerance = self.workload.options.get("tolerance", TOLERANCE)
+            for name, apart in differences(answers, self.params, tolerance).items():
                 row = self.outcome.rows[name]
                 row.difference = apart
-                if not apart <= TOLERANCE:
+                if not apart <= tolerance:
                     row.note = f"computes something else (relative difference {apart:.1g}), so not timed"
                     alive.pop(name).close()
             self._time(alive, rounds)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 SIZES, VISCOSITY = (2, 64, 64, 64, 1), 0.1
-CASES = {"pinn": {"batch": 256, "optimizer": "adamw", "lr": 1e-3, "target": 1.5}}
+CASES = {"pinn": {"batch": 256, "optimizer": "adamw", "lr": 1e-3, "tolerance": 0.02, "target": 1.5}}
 
 
 def start(case: Any, rng: Any) -> Any:
