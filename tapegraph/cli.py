@@ -1,13 +1,10 @@
-"""The command line: ``tapegraph compare`` and ``tapegraph ops``."""
+"""The command line: ``tapegraph compare``, ``tapegraph bench`` and ``tapegraph ops``."""
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import json
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,9 +12,12 @@ from typing import Any
 
 import tapegraph as tg
 from tapegraph.comparison.figures import Comparison
+from tapegraph.options import listed, pair, whole
+from tapegraph.written import unwritable, write
 
 DISAGREE, USAGE, INTERRUPTED = 1, 2, 130
 MODELS = ("mlp", "logistic", "deep")  # as in comparison.digits, which --help does without
+PEERS = ["torch", "torch.compile", "jax", "pytensor", "numpy"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,13 +47,11 @@ def _parser() -> argparse.ArgumentParser:
         "paid, and what each mode says about planted mistakes. Ends with status 1 where the modes disagree.",
     )
     compare.add_argument("--model", default="mlp", help=f"{', '.join(MODELS)} (default: mlp)")
-    compare.add_argument("--epochs", type=_whole(1), default=5, metavar="N", help="passes over the data (default: 5)")
-    compare.add_argument("--batch-size", type=_whole(1), default=32, metavar="N", help="images a step (default: 32)")
-    compare.add_argument("--seed", type=_whole(0), default=0, metavar="N", help="of weights and batches (default: 0)")
+    compare.add_argument("--epochs", type=whole(1), default=5, metavar="N", help="passes over the data (default: 5)")
+    compare.add_argument("--batch-size", type=whole(1), default=32, metavar="N", help="images a step (default: 32)")
+    compare.add_argument("--seed", type=whole(0), default=0, metavar="N", help="of weights and batches (default: 0)")
     compare.add_argument("--dtype", choices=("float32", "float64"), default="float32", help="default: float32")
-    compare.add_argument(
-        "--threads", type=_whole(1), default=1, metavar="N", help="of BLAS, in both modes (default: 1)"
-    )
+    compare.add_argument("--threads", type=whole(1), default=1, metavar="N", help="of BLAS, in both modes (default: 1)")
     compare.add_argument("--json", type=Path, metavar="FILE", help="also write every figure to FILE")
     compare.add_argument("--no-color", action="store_true", help="plain text")
     compare.set_defaults(run=_compare, parser=compare)
@@ -61,26 +59,24 @@ def _parser() -> argparse.ArgumentParser:
         "bench",
         help="measure both modes beside PyTorch, JAX and others on the same work",
         description="Run workloads in static and eager mode and in the peers that are installed, each in a process of "
-        "its own, by turns, after comparing that all compute the same. A workload of your own is a file like those in "
-        "tapegraph/bench/workloads.",
+        "its own, by turns, after comparing that all compute the same. Ctrl-C ends it early and shows what it has.",
     )
-    bench.add_argument("--suite", choices=("quick", "all"), default="quick", help="default: quick")
+    bench.add_argument("--suite", choices=("quick", "all"), default="quick", help="which workloads (default: quick)")
     bench.add_argument(
-        "--workload", nargs="+", default=[], metavar="NAME", help="by name, by how it begins, or a file.py"
+        "--workload", nargs="+", default=[], metavar="NAME", help="these instead: a name, how it begins, or a FILE.py"
     )
+    bench.add_argument("--peers", type=listed(str), default=PEERS, metavar="A,B", help=f"default: {','.join(PEERS)}")
+    bench.add_argument("--threads", type=listed(whole(1)), default=[1], metavar="N,N", help="default: 1")
+    bench.add_argument("--rounds", type=whole(1), default=15, metavar="N", help="turns of each (default: 15)")
     bench.add_argument(
-        "--peers", type=_listed, default="torch,torch.compile,jax,numpy", metavar="A,B", help="default: %(default)s"
+        "--seconds", type=whole(1), metavar="N", help="begin no other workload after so many (default: no limit)"
     )
-    bench.add_argument("--threads", type=_listed_whole, default="1", metavar="1,2", help="default: 1")
-    bench.add_argument("--rounds", type=_whole(1), default=15, metavar="N", help="by turns (default: 15)")
+    bench.add_argument("--no-starts", dest="starts", action="store_false", help="leave out the cold and warm starts")
     bench.add_argument(
-        "--seconds", type=float, default=float("inf"), metavar="N", help="start no workload after so many"
-    )
-    bench.add_argument("--no-starts", dest="starts", action="store_false", help="leave out the cold start")
-    bench.add_argument(
-        "--peer-python", type=_python, action="append", default=[], metavar="PEER=PYTHON", help="its interpreter"
+        "--peer-python", type=pair, action="append", default=[], metavar="PEER=PYTHON", help="a peer's own interpreter"
     )
     bench.add_argument("--json", type=Path, metavar="FILE", help="also write every figure to FILE")
+    bench.add_argument("--plot", type=Path, metavar="FILE", help="also draw the ratios (.png, .svg, .pdf; matplotlib)")
     bench.add_argument("--no-color", action="store_true", help="plain text")
     bench.set_defaults(run=_bench, parser=bench)
     ops = commands.add_parser(
@@ -95,54 +91,17 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _whole(least: int) -> Any:
-    def parse(text: str) -> int:
-        try:
-            number = int(text)
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"must be a whole number, not {text!r}") from None
-        if number < least:
-            raise argparse.ArgumentTypeError(f"must be at least {least}, got {number}")
-        return number
-
-    return parse
-
-
-def _listed(text: str) -> list[str]:
-    return [part for part in text.split(",") if part]
-
-
-def _listed_whole(text: str) -> list[int]:
-    return [_whole(1)(part) for part in _listed(text)]
-
-
-def _python(text: str) -> tuple[str, str]:
-    peer, equals, python = text.partition("=")
-    if not equals:
-        raise argparse.ArgumentTypeError(f"must be like pytensor=/path/to/python, not {text!r}")
-    return peer, python
-
-
 def _bench(options: argparse.Namespace) -> int:
-    from tapegraph.bench import command, suite
-    from tapegraph.bench.process import CONTENDERS, OURS
+    from tapegraph.bench.command import main
 
-    unknown = set(options.peers) - set(CONTENDERS) - set(OURS)
-    if unknown:
-        options.parser.error(f"there is no peer {sorted(unknown)[0]!r}")
-    options.peer_python = dict(options.peer_python)
-    try:
-        options.workloads = suite.chosen(options.suite, options.workload)
-    except ValueError as wrong:
-        options.parser.error(str(wrong))
-    return command.main(options)
+    return main(options)
 
 
 def _compare(options: argparse.Namespace) -> int:
     refuse = options.parser.error
     if options.model not in MODELS:
         refuse(f"there is no model {options.model!r}; choose from {', '.join(MODELS)}")
-    if options.json is not None and (problem := _unwritable(options.json)):
+    if options.json is not None and (problem := unwritable(options.json)):
         refuse(f"--json: {problem}")
 
     from rich.console import Console  # rich and the compiler come in only after the options were found to be good
@@ -167,7 +126,7 @@ def _compare(options: argparse.Namespace) -> int:
     console.print(f"{m['system']}, {m['cores']} cores{load}, Python {m['python']}, NumPy {m['numpy']}\n", style="dim")
     console.print(report(found))
     if options.json is not None:
-        _write(options.json, found)
+        write(options.json, {"tapegraph": tg.__version__, **found.as_dict()})
         console.print(f"\nall figures: {options.json}")
     console.print(f"\n{found.settings['seconds']:.1f} s in all", style="dim")
     return 0 if found.ok else DISAGREE
@@ -229,34 +188,6 @@ def _run(options: argparse.Namespace, console: Any) -> Comparison:
         found.mistakes = mistakes()
         found.settings = {**settings, "threads": options.threads}
     return found
-
-
-def _unwritable(path: Path) -> str:
-    """Why a file cannot be written at ``path``, or nothing."""
-    if path.is_dir():
-        return f"{path} is a folder"
-    if not path.parent.is_dir():
-        return f"there is no folder {path.parent}"
-    try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".tapegraph-"):
-            pass
-    except OSError as error:
-        return f"cannot write in {path.parent}: {error.strerror}"
-    return ""
-
-
-def _write(path: Path, found: Comparison) -> None:
-    """Write every figure; a reader sees the whole file or the one before."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".tapegraph-")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump({"tapegraph": tg.__version__, **found.as_dict()}, file, indent=2, ensure_ascii=False)
-            file.write("\n")
-        os.replace(name, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(name)
-        raise
 
 
 if __name__ == "__main__":

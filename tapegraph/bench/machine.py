@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import subprocess
@@ -55,8 +56,6 @@ class Ceilings:
 
 def ceilings(threads: int) -> Ceilings:
     """Measured in a new process with so many threads, NumPy's BLAS and one core's loops."""
-    import json
-
     found = subprocess.run(
         [sys.executable, "-c", _PROBE, json.dumps([SIDES, FOOTPRINTS])],
         env=environment(threads, None),

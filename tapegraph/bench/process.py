@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-# name on the command line: (file of the contender, name in tables)
-CONTENDERS = {
+CONTENDERS = {  # name: its file in contenders/, which is also the name of its builders in workloads
     "static": "tapegraph",
     "eager": "tapegraph",
     "torch": "torch",
@@ -45,6 +44,7 @@ def environment(threads: int, cache: str | None) -> dict[str, str]:
         told["TORCHINDUCTOR_CACHE_DIR"] = os.path.join(cache, "inductor")
         told["TRITON_CACHE_DIR"] = os.path.join(cache, "triton")
         told["JAX_COMPILATION_CACHE_DIR"] = os.path.join(cache, "jax")
+        told["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
         flags = os.environ.get("PYTENSOR_FLAGS", "")
         told["PYTENSOR_FLAGS"] = ",".join(filter(None, [flags, f"base_compiledir={os.path.join(cache, 'pytensor')}"]))
         told["NUMBA_CACHE_DIR"] = os.path.join(cache, "numba")

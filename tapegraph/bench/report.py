@@ -11,22 +11,25 @@ from rich.text import Text
 
 from tapegraph.bench.process import OURS
 from tapegraph.bench.results import Outcome, Report, Row, quartiles
+from tapegraph.bench.worker import NO_PROGRAM
 from tapegraph.comparison.report import duration, size
 
 
 def head(report: Report) -> RenderableType:
-    """The machine, in two lines."""
+    """The machine, its load, and what it can do at most."""
     m = report.machine
     load = "" if m["load"] is None else f", load {m['load']:.1f}"
     lines = [f"{m['system']}, {m['processor']}, {m['cores']} cores{load}, Python {m['python']}, NumPy {m['numpy']}"]
-    for name, found in m.items():
-        if name.startswith("ceilings"):
-            rates = [f"{rate / 1e9:.0f}" for rate in found["traffic"].values()]
-            lines.append(
-                f"{name}: matrix products {found['flops'] / 1e9:.0f} GFLOP/s, memory {' '.join(rates)} GB/s "
-                f"({size(min(found['traffic']))} to {size(max(found['traffic']))})"
-            )
-    return Text("\n".join(lines), style="dim")
+    versions = {row.name: row.version for o in report.outcomes for row in o.timed.values()}
+    lines.append(", ".join(f"{name} {version}" for name, version in versions.items() if name != "numpy"))
+    for threads, found in report.ceilings.items():
+        rates = " ".join(f"{rate / 1e9:.0f}" for rate in found.traffic.values())
+        least, most = (size(edge(found.traffic)) for edge in (min, max))
+        lines.append(
+            f"with {_threads(threads)} at most {found.flops / 1e9:.0f} GFLOP/s in matrix products and {rates} GB/s "
+            f"from memory ({least} to {most})"
+        )
+    return Text("\n".join(lines) + "\n", style="dim")
 
 
 def tables(report: Report) -> RenderableType:
@@ -34,26 +37,26 @@ def tables(report: Report) -> RenderableType:
     parts: list[RenderableType] = []
     for threads in dict.fromkeys(o.threads for o in report.outcomes):
         outcomes = [o for o in report.outcomes if o.threads == threads]
-        parts += [Text(f"{threads} thread{'s' * (threads != 1)}, time of a call", style="bold"), _speed(outcomes)]
+        parts += [Text(f"Time of a call, median, with {_threads(threads)}", style="bold"), _speed(outcomes)]
         mean = report.geometric_mean(threads)
         if mean is not None:
-            parts.append(Text(f"geometric mean of the ratios: {mean:.2f}\n", style="bold"))
-        parts += [Text("what it costs beside", style="bold"), _costs(outcomes)]
+            parts.append(Text(f"geometric mean of {mean.over} ratios: {mean.value:.2f}\n", style="bold"))
+        parts += [Text("Starts, break-even and memory", style="bold"), _costs(outcomes)]
         parts += [Text(line, style="dim") for line in _notes(outcomes)]
     if report.ended:
-        parts.append(
-            Text(f"{report.ended}; not measured: {', '.join(report.unfinished) or 'the rest'}", style="yellow")
-        )
+        parts.append(Text(f"{report.ended}; not finished: {', '.join(report.unfinished)}", style="bold yellow"))
     return Group(*parts)
 
 
+def _threads(count: int) -> str:
+    return f"{count} thread{'s' * (count != 1)}"
+
+
 def _speed(outcomes: list[Outcome]) -> Table:
-    names = list(dict.fromkeys(name for o in outcomes for name in o.rows))
+    names = list(dict.fromkeys(name for o in outcomes for name, row in o.rows.items() if row.seconds))
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("workload", no_wrap=True)
-    for name in names:
-        table.add_column(name, justify="right")
-    for name in ("peer / static", "quartiles", "target", "roofline"):
+    for name in (*names, "best peer / static", "middle half", "target", "of roofline"):
         table.add_column(name, justify="right")
     for o in outcomes:
         table.add_row(o.workload, *(_time(o.rows.get(name)) for name in names), *_verdict(o), _part(o.of_roofline))
@@ -61,9 +64,9 @@ def _speed(outcomes: list[Outcome]) -> Table:
 
 
 def _time(row: Row | None) -> str:
-    if row is None or not row.seconds:
-        return "-" if row is None or row.note.startswith("absent") else "failed" if row.note else "..."
-    return duration(row.median)
+    if row is not None and row.seconds:
+        return duration(row.median)
+    return "-" if row is None or not row.note or row.note.startswith("absent") else "see below"
 
 
 def _verdict(o: Outcome) -> list[Any]:
@@ -72,7 +75,7 @@ def _verdict(o: Outcome) -> list[Any]:
         return ["", "", target]
     low, high = quartiles(o.ratios(o.best))
     style = "" if o.target is None else "green" if o.ratio >= o.target else "red"
-    return [Text(f"{o.ratio:.2f} {o.best}", style=style), f"{low:.2f}-{high:.2f}", target]
+    return [Text(f"{o.ratio:.2f} {o.best}", style=style), f"{low:.2f} - {high:.2f}", target]
 
 
 def _part(value: float | None) -> str:
@@ -80,10 +83,12 @@ def _part(value: float | None) -> str:
 
 
 def _costs(outcomes: list[Outcome]) -> Table:
+    """Of each contender; first results after imports, memory beyond them."""
     table = Table(box=box.SIMPLE_HEAD)
-    headings = ("workload", "contender", "middle half", "cold start", "warm start", "pays after (cold, warm)", "memory")
-    for heading in headings:
-        table.add_column(heading, justify="left" if heading in ("workload", "contender") else "right", no_wrap=True)
+    for heading in ("workload", ""):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("middle half", "cold start", "warm start", "calls to break even: cold, warm", "peak memory"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for o in outcomes:
         for number, row in enumerate(o.timed.values()):
             table.add_row(
@@ -107,6 +112,6 @@ def _notes(outcomes: list[Outcome]) -> list[str]:
     reasons: dict[tuple[str, str], list[str]] = {}
     for o in outcomes:
         for row in o.rows.values():
-            if row.note:
+            if row.note and not row.note.endswith(NO_PROGRAM):
                 reasons.setdefault((row.name, row.note), []).append(o.workload)
     return [f"{name}: {note} ({', '.join(workloads)})" for (name, note), workloads in reasons.items()]

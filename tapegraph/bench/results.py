@@ -7,6 +7,7 @@ import statistics
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from tapegraph.bench.machine import Ceilings
 from tapegraph.bench.process import OURS
 
 FLOOR = "numpy"  # written by hand, so shown beside the peers but none of them
@@ -50,7 +51,7 @@ class Outcome:
     load: float | None = None
     work: dict[str, float] = field(default_factory=dict)
     bound: float | None = None  # seconds that products and traffic alone would take on this machine
-    complete: bool = True
+    complete: bool = False
 
     @property
     def timed(self) -> dict[str, Row]:
@@ -101,27 +102,38 @@ class Outcome:
 
 
 @dataclass
+class Mean:
+    """A mean and how many figures it is over."""
+
+    value: float
+    over: int
+
+
+@dataclass
 class Report:
     """Every outcome, and the machine it was found on."""
 
     machine: dict[str, Any]
     settings: dict[str, Any]
+    ceilings: dict[int, Ceilings] = field(default_factory=dict)  # by threads
     outcomes: list[Outcome] = field(default_factory=list)
     unfinished: list[str] = field(default_factory=list)  # workloads that were not reached
     ended: str = ""  # why it ended before its end
 
-    def geometric_mean(self, threads: int) -> float | None:
+    def geometric_mean(self, threads: int) -> Mean | None:
         """Of the ratios with so many threads."""
         found = [o.ratio for o in self.outcomes if o.threads == threads and o.ratio is not None]
-        return statistics.geometric_mean(found) if found else None
+        return Mean(statistics.geometric_mean(found), len(found)) if found else None
 
     def as_dict(self) -> dict[str, Any]:
-        means = {str(t): self.geometric_mean(t) for t in dict.fromkeys(o.threads for o in self.outcomes)}
+        """Everything raw, and the figures that follow; JSON's keys are strings, so numbers of threads are."""
+        means = {t: self.geometric_mean(t) for t in dict.fromkeys(o.threads for o in self.outcomes)}
         return {
             "schema": 1,
             "machine": self.machine,
             "settings": self.settings,
-            "geometric_mean": means,
+            "ceilings": {str(t): asdict(found) for t, found in self.ceilings.items()},
+            "geometric_mean": {str(t): mean and asdict(mean) for t, mean in means.items()},
             "outcomes": [o.as_dict() for o in self.outcomes],
             "unfinished": self.unfinished,
             "ended": self.ended,

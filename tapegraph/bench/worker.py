@@ -15,6 +15,10 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+NO_PROGRAM = "the workload has no program for it"
+
 
 def load(path: str) -> Any:
     """The module in a file, whatever else has its name."""
@@ -44,6 +48,14 @@ def forget_peak() -> bool:
     return True
 
 
+def _nothing(result: Any) -> None:
+    pass
+
+
+def _itself(step: Any) -> Any:
+    return step
+
+
 class Worker:
     """The commands."""
 
@@ -56,47 +68,51 @@ class Worker:
     def imports(self, cold: bool) -> dict[str, Any]:
         """Import the framework; ``cold``: also what only a process without cached code needs."""
         started = time.perf_counter()
-        self.contender = load(self.file).Contender(self.name, self.threads, cold)
+        self.contender = contender = load(self.file).Contender(self.name, self.threads, cold)
+        # What a contender leaves out: results that are there when a call returns, arrays that are NumPy's.
+        self.wait = getattr(contender, "wait", _nothing)
+        self.host = getattr(contender, "host", np.array)
         seconds = time.perf_counter() - started
         self.held = memory("VmRSS")
-        return {"seconds": seconds, "version": self.contender.version, "bytes": self.held}
+        return {"seconds": seconds, "version": contender.version, "bytes": self.held}
 
     def start(self, path: str, case: dict[str, Any], params: Any, batches: Any, calls: int) -> dict[str, Any]:
         """Build the program and call it ``calls`` times; ``first``: seconds from arrays to the first result."""
         builder = getattr(load(path), Path(self.file).stem, None)
         if builder is None:
-            raise NotImplementedError("the workload has no program for it")
+            raise NotImplementedError
         contender, self.each = self.contender, case.get("latency", False)
         started = time.perf_counter()
         step, read = builder(case, params, contender)
-        self.step = contender.finish(step)
-        self.batches = [tuple(map(contender.array, batch)) for batch in batches]
+        self.step = getattr(contender, "finish", _itself)(step)
+        array = getattr(contender, "array", np.array)
+        self.batches = [tuple(map(array, batch)) for batch in batches]
         results = [self.call()]
         first = time.perf_counter() - started
         results += [self.call() for _ in range(calls - 1)]
         return {
             "first": first,
             "results": [self.hosted(r) for r in results],
-            "state": {name: contender.host(v) for name, v in read().items()},
+            "state": {name: self.host(v) for name, v in read().items()},
         }
 
     def call(self) -> Any:
         """One call, waited for."""
         result = self.step(*self.batches[self.done % len(self.batches)])
         self.done += 1
-        self.contender.wait(result)
+        self.wait(result)
         return result
 
     def hosted(self, result: Any) -> list[Any]:
         """The arrays of a result: a tuple, or one."""
-        return [self.contender.host(v) for v in (result if isinstance(result, tuple | list) else [result])]
+        return [self.host(v) for v in (result if isinstance(result, tuple | list) else [result])]
 
     def time(self, calls: int) -> tuple[float, float]:
         """Seconds and seconds of the processor that ``calls`` calls take, from the first batch on.
 
         The last result is waited for; where the workload is one of latency, every one.
         """
-        step, batches, wait = self.step, self.batches, self.contender.wait
+        step, batches, wait = self.step, self.batches, self.wait
         turns = [batches[i % len(batches)] for i in range(calls)]
         each, result = self.each, None
         cpu, started = time.process_time(), time.perf_counter()
@@ -134,8 +150,10 @@ def main(name: str, file: str, threads: str, root: str) -> None:
             return
         try:
             answer = "ok", getattr(worker, command)(**arguments)
-        except (ImportError, NotImplementedError) as missing:
+        except ImportError as missing:
             answer = "absent", str(missing)
+        except NotImplementedError:
+            answer = "absent", NO_PROGRAM
         except Exception:
             answer = "error", traceback.format_exc()
         pickle.dump(answer, answers)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 
 class Contender:
-    """ "jax"."""
+    """``jax``."""
 
     def __init__(self, name: str, threads: int, cold: bool) -> None:
         import jax
@@ -21,14 +19,8 @@ class Contender:
     def array(self, value: Any) -> Any:
         return self.jnp.asarray(value)
 
-    def host(self, value: Any) -> Any:
-        return np.array(value)
-
     def wait(self, result: Any) -> None:
         self.jax.block_until_ready(result)
-
-    def finish(self, step: Any) -> Any:
-        return step
 
     def train(self, case: Any, params: Any, loss: Any, back: Any = lambda name, value: value) -> Any:
         """The step of parameters in a dict: loss(params, *batch), gradients, update. ``back``: to the layout of others."""

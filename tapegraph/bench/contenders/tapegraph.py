@@ -4,39 +4,27 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 
 class Contender:
-    """ "tapegraph static" or "tapegraph eager"."""
+    """``static`` or ``eager``: the name is that of the mode."""
 
     def __init__(self, name: str, threads: int, cold: bool) -> None:
         import tapegraph as tg
         from tapegraph import nn, optim
 
-        mode = name.split()[-1]
-        if mode == "static":
+        if name == "static":
             import compiler.pipeline
-        if mode == "static" and cold:
+        if name == "static" and cold:
             import compiler.toolchain  # noqa: F401 - numba, which a process with cached kernels does without
         if hasattr(tg, "set_num_threads"):
             tg.set_num_threads(threads)
         self.tg, self.nn, self.optim = tg, nn, optim
         self.version = tg.__version__
-        self._mode = tg.mode(mode)  # kept: the block ends where its manager is collected
+        self._mode = tg.mode(name)  # kept: the block ends where its manager is collected
         self._mode.__enter__()
 
     def array(self, value: Any) -> Any:
         return self.tg.asarray(value)
-
-    def host(self, value: Any) -> Any:
-        return np.array(value)
-
-    def wait(self, result: Any) -> None:
-        pass
-
-    def finish(self, step: Any) -> Any:
-        return step
 
     def train(self, case: Any, params: Any, model: Any, loss: Any) -> Any:
         """The step of a module that begins with ``params``: loss(module, *batch), gradients, update."""

@@ -8,7 +8,7 @@ import numpy as np
 
 
 class Contender:
-    """ "torch" or "torch.compile"."""
+    """``torch`` or ``torch.compile``."""
 
     def __init__(self, name: str, threads: int, cold: bool) -> None:
         import torch
@@ -23,9 +23,6 @@ class Contender:
 
     def host(self, value: Any) -> Any:
         return value.detach().numpy().copy()
-
-    def wait(self, result: Any) -> None:
-        pass
 
     def finish(self, step: Any) -> Any:
         return self.torch.compile(step) if self.compiled else step

@@ -51,6 +51,13 @@ def jax(case: Any, params: Any, peer: Any) -> Any:
     return jax.jit(jax.value_and_grad(chain)), dict
 
 
+def pytensor(case: Any, params: Any, peer: Any) -> Any:
+    pt = peer.pt
+    x = pt.vector("x", dtype="float32")
+    value = (pt.exp(-x * x) * pt.sin(3 * x) + pt.tanh(x) * pt.log1p(x * x)).sum()
+    return peer.function([x], [value, peer.pytensor.grad(value, x)]), dict
+
+
 def numpy(case: Any, params: Any, peer: Any) -> Any:
     def step(x: Any) -> Any:
         square = x * x

@@ -52,6 +52,17 @@ def jax(case: Any, params: Any, peer: Any) -> Any:
     return peer.train(case, {name: value.T for name, value in params.items()}, loss, lambda _, value: value.T)
 
 
+def pytensor(case: Any, params: Any, peer: Any) -> Any:
+    pt = peer.pt
+    inputs = pt.matrix("x", dtype="float32"), pt.vector("y", dtype="int64")
+
+    def loss(p: Any, x: Any, y: Any) -> Any:
+        scores = pt.special.log_softmax(x @ p["weight"] + p["bias"], axis=1)
+        return -scores[pt.arange(y.shape[0]), y].mean()
+
+    return peer.train(case, {name: v.T for name, v in params.items()}, inputs, loss, lambda _, value: value.T)
+
+
 def numpy(case: Any, params: Any, peer: Any) -> Any:
     weight, bias = params["weight"].T.copy(), params["bias"].copy()
     lr, rows = np.float32(case["lr"]), np.arange(case["batch"])

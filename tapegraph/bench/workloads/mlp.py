@@ -104,3 +104,69 @@ def jax(case: Any, params: Any, peer: Any) -> Any:
         return peer.train(case, turned, loss, lambda _, value: value.T)
     held, predict = jax.tree.map(jnp.array, turned), jax.jit(model)
     return lambda x: predict(held, x), dict
+
+
+def pytensor(case: Any, params: Any, peer: Any) -> Any:
+    pt = peer.pt
+    last = 2 * (len(case["sizes"]) - 2)
+    x, y = pt.matrix("x", dtype="float32"), pt.vector("y", dtype="int64")
+
+    def model(p: Any, x: Any) -> Any:
+        for number in range(0, last, 2):
+            x = pt.maximum(x @ p[f"{number}.weight"] + p[f"{number}.bias"], 0)
+        return x @ p[f"{last}.weight"] + p[f"{last}.bias"]
+
+    def loss(p: Any, x: Any, y: Any) -> Any:
+        scores = pt.special.log_softmax(model(p, x), axis=1)
+        return -scores[pt.arange(y.shape[0]), y].mean()
+
+    turned = {name: value.T for name, value in params.items()}
+    if not case.get("latency"):
+        return peer.train(case, turned, (x, y), loss, lambda _, value: value.T)
+    held = {name: peer.pytensor.shared(np.array(value)) for name, value in turned.items()}
+    return peer.function([x], model(held, x)), dict
+
+
+def numpy(case: Any, params: Any, peer: Any) -> Any:
+    if case.get("optimizer") == "adamw":
+        raise NotImplementedError
+    count = len(case["sizes"]) - 1
+    weights = [params[f"{2 * i}.weight"].T.copy() for i in range(count)]
+    biases = [params[f"{2 * i}.bias"].copy() for i in range(count)]
+    rows = np.arange(case["batch"])
+
+    def forward(x: Any) -> Any:
+        inputs = [x]
+        for weight, bias in zip(weights, biases):
+            x = x @ weight
+            x += bias
+            inputs.append(np.maximum(x, 0, out=x) if len(inputs) < count else x)
+        return inputs
+
+    if case.get("latency"):
+        return lambda x: forward(x)[-1], dict
+    lr = np.float32(case["lr"])
+
+    def step(x: Any, y: Any) -> Any:
+        *inputs, scores = forward(x)
+        scores -= scores.max(axis=1, keepdims=True)
+        slope = np.exp(scores)
+        total = slope.sum(axis=1, keepdims=True)
+        value = (np.log(total[:, 0]) - scores[rows, y]).mean()
+        slope /= total
+        slope[rows, y] -= 1
+        slope *= np.float32(1 / len(y))
+        for i in reversed(range(count)):
+            weight_slope, bias_slope = inputs[i].T @ slope, slope.sum(axis=0)
+            if i:
+                slope = (slope @ weights[i].T) * (inputs[i] > 0)
+            weights[i] -= lr * weight_slope
+            biases[i] -= lr * bias_slope
+        return value
+
+    def read() -> Any:
+        return {f"{2 * i}.weight": w.T for i, w in enumerate(weights)} | {
+            f"{2 * i}.bias": b for i, b in enumerate(biases)
+        }
+
+    return step, read
