@@ -62,6 +62,22 @@ def view_of(place: Place, record: Record) -> Place | None:
     return None if layout is None else Place(place.buffer, layout, record.shape)
 
 
+def views_of(record: Record) -> list[Record]:
+    """The views that a record is of its base, the last first."""
+    found = []
+    while isinstance(record.op.lower, View):
+        found.append(record)
+        record = record.args[0]
+    return found
+
+
+def base_of(record: Record) -> Record:
+    """The value that a chain of views looks at."""
+    while isinstance(record.op.lower, View):
+        record = record.args[0]
+    return record
+
+
 def new_place(kind: str, dtype: DType, shape: Shape, key: Any = None) -> Place:
     """A fresh buffer for a value, laid out row-major."""
     return Place(Buffer(kind, np.dtype(dtype), product(shape), key), contiguous(shape), shape)

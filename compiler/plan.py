@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from compiler.buffers import Buffer, Place, dense, new_place, view_of
+from compiler.buffers import Buffer, Place, base_of, dense, new_place, view_of, views_of
 from compiler.control import Turn, native, plan_control
 from compiler.cutting import combined
 from compiler.emit import Emitter, folded
@@ -98,12 +98,12 @@ class Planner:
         finals = [*zip(graph.outputs, outputs), *((r, kept[s]) for s, r in graph.grad_updates.items() if r)]
         staged = self._staged()
         for record, place in finals:
-            if self._base(record) not in late_records:
+            if base_of(record) not in late_records:
                 self._deliver(record, place)
         for unit in late:
             self._run_unit(unit)
         for record, place in finals:
-            if self._base(record) in late_records:
+            if base_of(record) in late_records:
                 self._deliver(record, place)
         for state, record in graph.updates.items():
             self._deliver(staged.get(record, record), states[state])
@@ -132,14 +132,14 @@ class Planner:
 
     def _claim(self, record: Record, place: Place) -> Place:
         """Let the unit that computes a result write it where the caller will read it, where that is possible."""
-        base = self._base(record)
+        base = base_of(record)
         unit = self.unit_of.get(base)
         if unit is None or base in self.places:
             return place
         # A result that is a dense view of a computed value: the value itself is written to the result's buffer.
         own = Place(place.buffer, contiguous(base.shape), base.shape)
         view: Place | None = own
-        for step in reversed(self._views(record)):
+        for step in reversed(views_of(record)):
             view = view_of(view, step) if view is not None else None
         # Of as many elements: a slice from the start is dense too, but the buffer has no room for the rest.
         if view is not None and view.whole and same(product(base.shape), place.buffer.size):
@@ -178,7 +178,7 @@ class Planner:
         written = strides_along(unit.space, unit.members[record], leaf.shape, self.places[leaf].layout.strides)
         for reader in unit.members:
             for a in reader.args:
-                if a in unit.members or self._base(a) is not leaf:
+                if a in unit.members or base_of(a) is not leaf:
                     continue
                 read = self._viewed(a)
                 if read is None or isinstance(reader.op.lower, Fold) or unit.inner is not None:
@@ -218,18 +218,6 @@ class Planner:
         if unit.fused:
             self.stored[unit][record] = place
 
-    def _base(self, record: Record) -> Record:
-        views = self._views(record)
-        return views[-1].args[0] if views else record
-
-    def _views(self, record: Record) -> list[Record]:
-        """The views that a record is of its base, the last first."""
-        found = []
-        while isinstance(record.op.lower, View):
-            found.append(record)
-            record = record.args[0]
-        return found
-
     # ------------------------------------------------------------------------------------ order
 
     def _scheduled(self) -> tuple[list[Unit], list[Unit]]:
@@ -259,12 +247,12 @@ class Planner:
     def _note_last_reads(self, order: list[Unit]) -> None:
         """When each value in memory is read for the last time, as a position in the order of the units."""
         self.position = {unit: i for i, unit in enumerate(order)}
-        self.last_read = {self._base(r): len(order) for r in self.graph.results}
+        self.last_read = {base_of(r): len(order) for r in self.graph.results}
         for unit in order:
             for record in unit.members:
                 if unit.fused or not isinstance(record.op.lower, View):  # a view by itself reads nothing
                     for a in record.args:
-                        base = self._base(a)
+                        base = base_of(a)
                         self.last_read[base] = max(self.last_read.get(base, -1), self.position[unit])
 
     def _dying(self, unit: Unit) -> set[Buffer]:
@@ -272,7 +260,7 @@ class Planner:
         found = set()
         for record in unit.members:
             for a in record.args:
-                base = self._base(a)
+                base = base_of(a)
                 place = self.places.get(base)
                 if base not in unit.members and place is not None and self._ends(base, place, unit):
                     found.add(place.buffer)
@@ -292,7 +280,7 @@ class Planner:
         staged = {}
         changing = {self.graph.states[s] for s in self.graph.updates if s in self.graph.states}
         for record in self.graph.updates.values():
-            if self._base(record) in changing and record.op.name not in INLINE:
+            if base_of(record) in changing and record.op.name not in INLINE:
                 staged[record] = self._copied(record)
         return staged
 
@@ -437,9 +425,9 @@ class Planner:
     def _continued(self, record: Record, number: int, place: Place) -> Place:
         """Where a loop that changes an operand finds it: in its own buffer if nobody else reads it, else in a copy."""
         a = record.args[number]
-        base = self._base(a)
+        base = base_of(a)
         held = self.places.get(base)
-        others = {self._base(b) for i, b in enumerate(record.args) if i != number}
+        others = {base_of(b) for i, b in enumerate(record.args) if i != number}
         own = place.buffer.kind == "temp" and record in self.places  # not promised to the caller
         if own and base is a and held is not None and base not in others and self._ends(a, held, self.unit_of[record]):
             self.places[record] = held
