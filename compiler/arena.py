@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from compiler.buffers import Buffer
-from compiler.memory import ALIGNMENT, arrange
+from compiler.memory import ALIGNMENT, arrange, peak
 
 Words = np.ndarray[Any, np.dtype[np.int64]]
 _BYTE = np.dtype(np.uint8)
@@ -26,6 +26,12 @@ class Scope:
     def buffers(self) -> list[Buffer]:
         """Those of the subprograms included."""
         return [*self.lives, *(b for _, scope in self.inner for b in scope.buffers())]
+
+    def alive(self, room: Mapping[Buffer, int]) -> int:
+        """The bytes alive at the fullest step: no arrangement can need less."""
+        blocks = {Buffer("temp", _BYTE, room[b]): life for b, life in self.lives.items()}
+        blocks |= {Buffer("temp", _BYTE, scope.alive(room)): (step, step) for step, scope in self.inner}
+        return peak(blocks, {})[0]
 
     def arrange(self, room: Mapping[Buffer, int]) -> tuple[dict[Buffer, int], int]:
         """Byte offset of each buffer, and the size of it all: a subprogram's memory is needed at its step only.
@@ -71,6 +77,11 @@ class Arena:
         start = self.memory.ctypes.data + -self.memory.ctypes.data % ALIGNMENT
         self.addresses = np.array([start + offsets[b] for b in self.buffers], np.int64)
         return True
+
+    @property
+    def alive(self) -> int:
+        """The bytes that are alive at once at these sizes; what ``bytes`` has beyond is lost between buffers."""
+        return self.scope.alive(dict(zip(self.buffers, self.room.tolist(), strict=True)))
 
     def arrays(self) -> dict[Buffer, np.ndarray[Any, Any]]:
         """Each buffer's room as a flat array."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from compiler.control import Turn
 from compiler.plan import Plan
+from compiler.runtime import Program
 from compiler.step import Bind, Step
 from engine import origin
 from engine.record import Record
@@ -58,3 +59,40 @@ def _what(records: list[Record]) -> list[str]:
             where = f"  {place.file.rsplit('/', 1)[-1]}:{place.line}  {place.expression.strip()}"
         found.append(f"%{record.serial} {record.op.name} {record.spec}{where}{f'  ({note})' if note else ''}")
     return found
+
+
+LARGEST = 5  # buffers that a summary names
+
+
+def memory_lines(program: Program) -> list[str]:
+    """The memory plan in a few lines: what it takes, what was written over, the largest values and when they live."""
+    arena, steps = program.arena, program.plan.steps
+    if not arena.laid_out:
+        return []
+    over = sum(1 for s in steps for b in s.writes if b.kind == "temp" and b in s.reads)
+    lines = [
+        f"memory: {_bytes(arena.bytes)} of temporaries, {_bytes(arena.alive)} alive at once, "
+        f"{over} result{'s' * (over != 1)} written over an operand"
+    ]
+    room = dict(zip(arena.buffers, arena.room.tolist(), strict=True))
+    for buffer in sorted(arena.scope.lives, key=lambda b: -room[b])[:LARGEST]:
+        first, last = arena.scope.lives[buffer]
+        held = [r for r in steps[first].records if not r.op.many and r.dtype == buffer.dtype]
+        names = f"%{held[-1].serial} {held[-1].op.name} {held[-1].spec}" if held else steps[first].records[0].op.name
+        lines.append(f"  {_bytes(room[buffer]):>9}  steps {first} to {last}  {names}")
+    if fitted := program.fitted:
+        lines.append(
+            f"  budget {_bytes(fitted.budget)}: {_bytes(fitted.before)} before, {_bytes(fitted.after)} after, "
+            f"{len(fitted.again)} values computed twice"
+        )
+    return lines
+
+
+def _bytes(count: int) -> str:
+    return (
+        f"{count} B"
+        if count < 1024
+        else f"{count / 1024:.3g} KiB"
+        if count < 1 << 20
+        else f"{count / (1 << 20):.4g} MiB"
+    )

@@ -17,6 +17,7 @@ from compiler.form import Form, Pairs, pairs
 from compiler.instance import Instance
 from compiler.objects import address_of
 from compiler.plan import Plan
+from compiler.recompute import Fit
 from compiler.shapes import Shapes
 from compiler.step import Callback
 from engine.errors import TRAPPED, FeedError, InternalError, Trap, UnsupportedError, trapped
@@ -37,8 +38,9 @@ Array = np.ndarray[Any, Any]
 class Program:
     """A compiled graph. ``run(arrays)`` takes the inputs in order and returns the outputs in order."""
 
-    def __init__(self, plan: Plan, traced: Graph) -> None:
+    def __init__(self, plan: Plan, traced: Graph, fitted: Fit | None = None) -> None:
         self.plan = plan
+        self.fitted = fitted  # what was done for a memory budget
         self.traced = traced  # the graph as the user wrote it, for replays
         kernels = dict(zip([k.key for k in plan.kernels], loader.load(plan.kernels), strict=True))
         self.report = loader.last

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import threading
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from types import MethodType
 from typing import Any
@@ -16,6 +17,7 @@ from engine import dispatch, tree
 from engine.errors import ArgumentError, UnsupportedError
 from engine.sizes import Dim
 from graph.builder import Builder
+from graph.reference import solve_sizes
 from tapegraph.mode import checked, current_mode
 from tapegraph.tracing import Slot, trace_call
 from tapegraph.version import Version
@@ -34,6 +36,7 @@ class Function:
         fidelity: str = "rounding",
         specialize: Any = None,
         phases: bool = True,
+        memory_budget: int | None = None,
     ) -> None:
         functools.update_wrapper(self, body)
         self.__name__ = getattr(body, "__name__", type(body).__name__)  # a module or a partial has none
@@ -42,6 +45,7 @@ class Function:
         self.fidelity = fidelity
         self.specialize = specialize
         self.phases = phases
+        self.memory_budget = memory_budget
         self.versions: dict[Any, list[Version]] = {}
         self._quick: dict[Any, Version] = {}
         self._lock = threading.RLock()
@@ -101,7 +105,7 @@ class Function:
         for version in known:
             if version.serves(arrays) and version.fresh():
                 return version
-        version = self._compile(args, kwargs, self._cause(kind, arrays))
+        version = self._compile(args, kwargs, arrays, self._cause(kind, arrays))
         known.append(version)
         return version
 
@@ -130,13 +134,25 @@ class Function:
             return "gradients switched on or off"
         return "another structure of arguments"
 
-    def _compile(self, args: tuple[Any, ...], kwargs: dict[str, Any], cause: str) -> Version:
+    def _compile(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], arrays: list[np.ndarray[Any, Any]], cause: str
+    ) -> Version:
         from compiler.pipeline import compile_graph  # numba comes in only where something must be compiled
 
         started = time.perf_counter()
         traced = trace_call(self.body, args, kwargs, self._pinned)
         seconds = {"trace": time.perf_counter() - started}
-        program, rest = compile_graph(traced.graph, fidelity=self.fidelity, phases=self.phases)
+        names = [r.attrs["name"] for r in traced.graph.inputs]
+        sizes = solve_sizes(traced.graph, {n: a.shape for n, a in zip(names, arrays, strict=True)})
+        program, rest = compile_graph(
+            traced.graph, fidelity=self.fidelity, phases=self.phases, budget=self.memory_budget, sizes=sizes
+        )
+        if (fitted := program.fitted) and fitted.after > fitted.budget:
+            warnings.warn(
+                f"{self.__name__}: memory_budget is {fitted.budget} bytes, but at least {fitted.after} are alive at once "
+                f"({fitted.before} without computing anything twice)",
+                stacklevel=4,
+            )
         return Version(
             program,
             traced.outputs,
@@ -235,7 +251,13 @@ def _key_text(key: Any) -> str:
     return repr(float.fromhex(second) if first is float else second)
 
 
-def function(body: Callable[..., Any] | None = None, *, fidelity: str = "rounding", specialize: Any = None) -> Any:
+def function(
+    body: Callable[..., Any] | None = None,
+    *,
+    fidelity: str = "rounding",
+    specialize: Any = None,
+    memory_budget: int | None = None,
+) -> Any:
     """Make a function that runs line by line in eager mode and compiled in static mode.
 
     In static mode it is traced on its first call, optimised, compiled and kept. It is traced again only for another
@@ -244,25 +266,38 @@ def function(body: Callable[..., Any] | None = None, *, fidelity: str = "roundin
     in place. ``step.explain()`` says what was compiled and why.
 
     ``fidelity``: which rewrites may be used: "bitwise", "rounding" (default) or "finite". ``specialize``: True, or
-    {argument: axes} whose sizes are to be compiled in.
+    {argument: axes} whose sizes are to be compiled in. ``memory_budget``: bytes that temporaries should not exceed at the
+    sizes of the call that compiles; values are computed twice to meet it (``step.explain()`` says which memory is needed).
     """
-    _check_fidelity(fidelity)
-    if body is None:
-        return functools.partial(function, fidelity=fidelity, specialize=specialize)
-    return Function(body, fidelity=fidelity, specialize=specialize)
+    _check_options(fidelity, memory_budget)
+    options = {"fidelity": fidelity, "specialize": specialize, "memory_budget": memory_budget}
+    return functools.partial(function, **options) if body is None else Function(body, **options)
 
 
 def compile(
-    body: Callable[..., Any], *, fidelity: str = "rounding", specialize: Any = None, phases: bool = True
+    body: Callable[..., Any],
+    *,
+    fidelity: str = "rounding",
+    specialize: Any = None,
+    phases: bool = True,
+    memory_budget: int | None = None,
 ) -> Function:
     """Like ``tg.function``, but compiled in whatever mode it is called. ``phases=False`` leaves the graph as traced."""
-    _check_fidelity(fidelity)
+    _check_options(fidelity, memory_budget)
     body = body.body if isinstance(body, Function) else body
-    return Function(body, always=True, fidelity=fidelity, specialize=specialize, phases=phases)
+    return Function(
+        body, always=True, fidelity=fidelity, specialize=specialize, phases=phases, memory_budget=memory_budget
+    )
 
 
-def _check_fidelity(fidelity: str) -> None:
+def _check_options(fidelity: str, memory_budget: int | None) -> None:
     if fidelity not in ("bitwise", "rounding", "finite"):
         raise ArgumentError(
             f"there is no fidelity {fidelity!r}", op="compile", fix='use "bitwise", "rounding" or "finite"'
+        )
+    if memory_budget is not None and (
+        isinstance(memory_budget, bool) or not isinstance(memory_budget, int) or memory_budget < 0
+    ):
+        raise ArgumentError(
+            f"memory_budget is {memory_budget!r}", op="compile", fix="give a number of bytes, such as 64 << 20, or None"
         )

@@ -81,7 +81,9 @@ class Version:
         return "nothing"
 
     def explain(self, number: int) -> list[str]:
-        """Why this version was compiled, what it serves and what it cost, as lines."""
+        """Why this version was compiled, what it serves, what it cost and what memory it takes, as lines."""
+        from compiler.inspect import memory_lines  # as all of the compiler: only where something was compiled
+
         inputs = ", ".join(
             f"{r.attrs['name']}: {r.dtype.name}[{', '.join(map(str, r.shape))}]" for r in self.graph.inputs
         )
@@ -97,6 +99,7 @@ class Version:
             f"     cost: {times}",
             f"     kernels: {report.compiled} compiled, {report.disk} from disk, {report.registry} shared",
         ]
+        lines += [f"     {line}" for line in memory_lines(self.program)]
         if callbacks:
             lines.append(f"     computed in Python, for want of native code: {', '.join(callbacks)}")
         return lines

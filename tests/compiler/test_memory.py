@@ -6,6 +6,7 @@ import pytest
 import tapegraph as tg
 from compiler.buffers import Buffer
 from compiler.memory import arrange, bytes_of, peak
+from engine.errors import ArgumentError
 
 
 def program(function):
@@ -14,7 +15,7 @@ def program(function):
 
 
 def arena(function):
-    return list(program(function).instances.values())[-1].bytes
+    return program(function).arena.bytes
 
 
 def test_bias_and_activation_are_written_over_the_product():
@@ -73,3 +74,41 @@ def test_an_arena_is_close_to_the_bytes_alive(seed):
                 disjoint = offsets[a] + bytes_of(a, {}) <= offsets[b] or offsets[b] + bytes_of(b, {}) <= offsets[a]
                 assert disjoint
     assert total <= 1.15 * peak(lives, {})[0]
+
+
+def layered(x, *weights):
+    h = x
+    for w in weights:
+        h = tg.tanh(h @ w) * tg.sigmoid(h) + tg.sin(h)
+    return tg.sum(h * h)
+
+
+def test_a_budget_is_met_by_computing_again():
+    rng = np.random.default_rng(0)
+    x, *weights = (rng.normal(size=(64, 64)).astype("f4") / 8 for _ in range(9))
+    gradient = tg.grad(layered, argnums=tuple(range(9)))
+    free = tg.compile(gradient)
+    wanted = free(x, *weights)
+    budget = int(0.45 * arena(free))
+    tight = tg.compile(gradient, memory_budget=budget)
+    for a, b in zip(tight(x, *weights), wanted, strict=True):
+        np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-4, atol=1e-6)
+    assert arena(tight) <= budget
+    assert "computed twice" in tight.explain()
+
+
+def test_a_budget_that_cannot_be_met_is_told():
+    with pytest.warns(UserWarning, match="at least"):
+        tg.compile(lambda x: tg.tanh(x @ x) @ x, memory_budget=16)(np.ones((8, 8), "f4"))
+    with pytest.raises(ArgumentError, match="memory_budget"):
+        tg.compile(lambda x: x, memory_budget=-1)
+
+
+def test_explain_tells_the_memory_plan():
+    rng = np.random.default_rng(0)
+    x, w = (rng.normal(size=(64, 64)).astype("f4") for _ in range(2))
+    function = tg.compile(lambda x, w: tg.tanh(x @ w) @ w)
+    function(x, w)
+    text = function.explain()
+    assert "memory: 16 KiB of temporaries, 16 KiB alive at once" in text
+    assert "1 result written over an operand" in text
