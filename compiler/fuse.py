@@ -7,11 +7,10 @@ value is then a function of the loop counters and need not exist in memory.
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, field
-from graphlib import CycleError, TopologicalSorter
 
 from compiler.closing import closing
+from compiler.dependence import Dependence
 from engine.lowering import Fold, Scalar, View
 from engine.record import Record
 from engine.sizes import Shape, Size, product, same, same_shape
@@ -38,13 +37,11 @@ class Unit:
     inner: int | None = None
     sums: set[Record] = field(default_factory=set)
     fused: bool = False
-    first: int = sys.maxsize  # the serial numbers of the earliest and the latest member
-    last: int = -1
+    last: int = -1  # the serial number of the latest member
 
     def add(self, record: Record, axes: AxisMap) -> None:
         """Make a record a member."""
         self.members[record] = axes
-        self.first = min(self.first, record.serial)
         self.last = max(self.last, record.serial)
 
 
@@ -78,11 +75,11 @@ def relabeled(record: Record, source: AxisMap) -> AxisMap:
 class Fuser:
     """Grows groups along the edges of a graph, in dependence order."""
 
-    def __init__(self, graph: Graph, thorough: bool) -> None:
+    def __init__(self, graph: Graph) -> None:
         self.unit_of: dict[Record, Unit] = {}
         self.graph = graph
-        self.thorough = thorough
         self.closing, self.updating = closing(graph)
+        self.dependence = Dependence(graph.nodes, self.unit_of)
 
     def run(self) -> list[Unit]:
         """The units of the graph; each record that needs computing belongs to exactly one."""
@@ -110,7 +107,11 @@ class Fuser:
                 self._add_fold(unit, record, tuple(range(len(unit.space))))
             case _:
                 unit.add(record, ())
+        self._place(record, unit)
+
+    def _place(self, record: Record, unit: Unit) -> None:
         self.unit_of[record] = unit
+        self.dependence.placed(record, unit)
 
     def _add_fold(self, unit: Unit, record: Record, source: AxisMap) -> bool:
         """Make a fold a member: as a value of the group where it runs over the last axes, else as a sum."""
@@ -140,7 +141,7 @@ class Fuser:
         candidates = sorted((u for u in units if u.fused), key=lambda u: u.last, reverse=True)
         for unit in candidates:
             if self._add(unit, record):
-                self.unit_of[record] = unit
+                self._place(record, unit)
                 for other in candidates:
                     if other is not unit:
                         self._merge(unit, other, record)
@@ -152,14 +153,12 @@ class Fuser:
             return False
         if record in self.updating and not unit.members.keys() <= self.closing:
             return False
-        outside = [self.unit_of[a] for a in record.args if a not in unit.members and a in self.unit_of]
-        if self._depends(outside, {unit}):
-            return False
         if isinstance(record.op.lower, Fold):
             operand = record.args[0]
             return operand in unit.members and self._add_fold(unit, record, unit.members[operand])
         axes = self._axes(unit, record)
-        if axes is None:
+        outside = [self.unit_of[a] for a in record.args if a not in unit.members and a in self.unit_of]
+        if axes is None or self.dependence.any_needs(outside, {unit}):
             return False
         unit.add(record, axes)
         return True
@@ -234,56 +233,17 @@ class Fuser:
             if inner is not None and inner != other.inner:
                 return
             inner = other.inner
-        before = {
-            self.unit_of[a]
-            for r in members
-            for a in r.args
-            if a in self.unit_of and self.unit_of[a] not in (unit, other)
-        }
-        if self._depends(list(before), {unit, other}):
+        both = {unit, other}
+        if self.dependence.any_needs((self.dependence.before[unit] | self.dependence.before[other]) - both, both):
             return
         unit.inner = inner
         unit.sums |= other.sums
         for record, axes in other.members.items():
             unit.add(record, tuple(None if m is None else move[m] for m in axes))
             self.unit_of[record] = unit
-
-    def _depends(self, units: list[Unit], on: set[Unit]) -> bool:
-        """Whether any of ``units`` needs, directly or not, something of ``on`` to have run before it.
-
-        Unless thorough, units that end before ``on`` begins are taken not to, which is quick and nearly always right:
-        one of them may still need a member of a unit that goes on after ``on`` began.
-        """
-        floor = -1 if self.thorough else min(u.first for u in on)
-        seen = set(units)
-        stack = list(units)
-        while stack:
-            unit = stack.pop()
-            if unit in on:
-                return True
-            if unit.last < floor:
-                continue
-            for record in unit.members:
-                for a in record.args:
-                    before = self.unit_of.get(a)
-                    if before is not None and before not in seen:
-                        seen.add(before)
-                        stack.append(before)
-        return False
+        self.dependence.merged(unit, other)
 
 
 def fuse(graph: Graph) -> list[Unit]:
     """The units of a graph, in an order of first appearance (not yet of execution)."""
-    units = Fuser(graph, thorough=False).run()
-    return Fuser(graph, thorough=True).run() if circular(units) else units
-
-
-def circular(units: list[Unit]) -> bool:
-    """Whether some units need each other, so that no order of running them is right."""
-    unit_of = {r: u for u in units for r in u.members}
-    before = {u: {unit_of[a] for r in u.members for a in r.args if a in unit_of} - {u} for u in units}
-    try:
-        tuple(TopologicalSorter(before).static_order())
-    except CycleError:
-        return True
-    return False
+    return Fuser(graph).run()
