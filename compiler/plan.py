@@ -403,8 +403,9 @@ class Planner:
             places[0] = self._continued(record, lower.reuses, places[0])
         arrays = [self.dense_place(a) for i, a in enumerate(record.args) if i != lower.reuses]
         params, binds = [], []
-        for name, p in zip(names, [*arrays, *places]):
-            params.append(Param(name, "ptr", p.buffer.dtype.name, alias=True))
+        shared = len(arrays) + len(specs)  # behind these is scratch, which nothing else names
+        for number, (name, p) in enumerate(zip(names, [*arrays, *places], strict=False)):
+            params.append(Param(name, "ptr", p.buffer.dtype.name, alias=number < shared))
             binds.append(Bind("ptr", p.buffer, p.layout.offset))
         if lower.products:
             params.append(Param(names[len(params)], "int"))

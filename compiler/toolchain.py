@@ -6,10 +6,11 @@ from compiler.frontend import entry, lower
 from compiler.intrinsics import NATIVE
 from compiler.kernel import Kernel, KernelError
 from compiler.machine import check_symbols, target_machine
+from compiler.tiles import TILES
 from compiler.vectormath import NATIVE as ELEMENTARY
 
 OPTIMISE = 3
-WORDS = {**NATIVE, **ELEMENTARY}
+WORDS = {**NATIVE, **ELEMENTARY, **TILES}
 
 
 def compile_object(kernel: Kernel) -> bytes:

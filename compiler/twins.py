@@ -101,5 +101,19 @@ def _blas_gemv(_, transposed, rows, columns, alpha, a, at_a, lda, x, at_x, incx,
     into[...] = product if beta == 0 else product + beta * into
 
 
-LIBRARY = {"blas_gemm": _blas_gemm, "blas_gemv": _blas_gemv}
+def _tile_sums(rows, columns, depth, adds, a, at_a, b, at_b, table, row_at, a_at, b_at, o, at_o, step):
+    row, left, right = table[row_at:][:rows, None], table[a_at:][:depth], table[b_at:][:depth, None]
+    sums = a[at_a:][row + left] @ b[at_b:][right + np.arange(columns)]
+    into = _matrix(o, at_o, rows, columns, step)
+    into[...] = into + sums if adds else sums
+
+
+def _line_copy(to, at_to, source, at_source, step, count):
+    if count > 0:
+        into = to[at_to:][: (count + 7) // 8 * 8]
+        into[...] = 0
+        into[:count] = source[at_source:][: (count - 1) * step + 1 : step]
+
+
+LIBRARY = {"blas_gemm": _blas_gemm, "blas_gemv": _blas_gemv, "line_copy": _line_copy, "tile_sums": _tile_sums}
 PYTHON = {"range": range, **CASTS, **INTRINSICS, **LIBRARY}

@@ -9,13 +9,14 @@ import numpy as np
 
 from engine import dtypes
 from engine.errors import ArgumentError, ShapeError
+from engine.lowering import Loop
 from engine.op import Op, Sample, apply
+from engine.ops import conv_text, conv_weight_text, taps
 from engine.ops.reduce import sum
-from engine.ops.rows import Arrays, Handles, gathered, image_of, rows_of, spread
+from engine.ops.rows import gathered, image_of, rows_of, spread
 from engine.ops.shape import reshape
-from engine.ops.taps import taps, taps_input, taps_weight
 from engine.ops.windows import Grid, Slide, conv_padding, per_axis
-from engine.sizes import Shape, product, same
+from engine.sizes import Shape, same
 from engine.spec import DType, Spec
 
 # ---------------------------------------------------------------------------------------- the three products
@@ -31,56 +32,42 @@ def _plain(slide: Slide, groups: int) -> bool:
     return groups == 1 and nothing and all(same(k, 1) for k in slide.window)
 
 
-def _flat(x: Any, by: Any) -> Any:
-    return by.reshape(x, (*x.shape[:2], product(x.shape[2:])))
+def _flat(x: Any) -> Any:
+    return x.reshape(*x.shape[:2], -1)
 
 
-def _forward(x: Any, w: Any, how: dict[str, Any], by: Any, rows: Callable[..., Any]) -> Any:
+def _forward(x: Any, w: Any, *bias: Any, **how: Any) -> Any:
     slide, groups = _slide(w.shape[2:], how), how["groups"]
     if _plain(slide, groups):
-        y = by.multiply(by.reshape(w, w.shape[:2]), _flat(x, by))
-        return by.reshape(y, (x.shape[0], w.shape[0], *x.shape[2:]))
-    grid = Grid(slide, x.shape[2:], x.shape[0])
-    found = rows(rows_of(x, grid, by), w, **slide._asdict(), sizes=grid.sizes, batch=grid.batch, groups=groups)
-    return gathered(found, grid, by)
+        y = np.matmul(w.reshape(w.shape[:2]), _flat(x)).reshape(x.shape[0], w.shape[0], *x.shape[2:])
+    else:
+        grid = Grid(slide, x.shape[2:], x.shape[0])
+        found = taps.results(rows_of(x, grid), w, **slide._asdict(), sizes=grid.sizes, batch=grid.batch, groups=groups)
+        y = gathered(found, grid)
+    return y + bias[0].reshape(1, -1, *(1,) * (y.ndim - 2)) if bias else y
 
 
-def _backward(g: Any, w: Any, how: dict[str, Any], by: Any, rows: Callable[..., Any]) -> Any:
+def _backward(g: Any, w: Any, **how: Any) -> Any:
     slide, groups = _slide(w.shape[2:], how), how["groups"]
     if _plain(slide, groups):
-        x = by.multiply(by.turned(by.reshape(w, w.shape[:2])), _flat(g, by))
-        return by.reshape(x, (g.shape[0], w.shape[1], *how["sizes"]))
+        return np.matmul(w.reshape(w.shape[:2]).T, _flat(g)).reshape(g.shape[0], w.shape[1], *how["sizes"])
     grid = Grid(slide, how["sizes"], g.shape[0])
-    found = rows(spread(g, grid, by), w, **slide._asdict(), sizes=grid.sizes, batch=grid.batch, groups=groups)
-    return image_of(found, grid, by)
+    found = taps.inputs(spread(g, grid), w, **slide._asdict(), sizes=grid.sizes, batch=grid.batch, groups=groups)
+    return image_of(found, grid)
 
 
-def _slope(x: Any, g: Any, how: dict[str, Any], by: Any, rows: Callable[..., Any]) -> Any:
+def _slope(x: Any, g: Any, **how: Any) -> Any:
     slide, groups = _slide(how["window"], how), how["groups"]
     if _plain(slide, groups):
-        w = by.total(by.multiply(_flat(g, by), by.turned(_flat(x, by))))
-        return by.reshape(w, (*w.shape, *how["window"]))
+        w = np.matmul(_flat(g), _flat(x).swapaxes(1, 2)).sum(0)
+        return w.reshape(*w.shape, *how["window"])
     grid = Grid(slide, x.shape[2:], x.shape[0])
-    pair = rows_of(x, grid, by), spread(g, grid, by)
-    return rows(*pair, **slide._asdict(), sizes=grid.sizes, batch=grid.batch, groups=groups)
-
-
-def _by_ops(op: Op) -> Callable[..., Any]:
-    return lambda *rows, **how: apply(op, *rows, **how)
+    pair = rows_of(x, grid), spread(g, grid)
+    return taps.weights(*pair, **slide._asdict(), sizes=grid.sizes, batch=grid.batch, groups=groups)
 
 
 def biased(y: Any, bias: Any) -> Any:
     return y + reshape(bias, (1, -1, *(1,) * (y.ndim - 2)))
-
-
-def _conv_kernel(x: Any, w: Any, *bias: Any, **how: Any) -> Any:
-    y = _forward(x, w, how, Arrays, taps.kernel)
-    return y + bias[0].reshape(1, -1, *(1,) * (y.ndim - 2)) if bias else y
-
-
-def _conv_in_ops(x: Any, w: Any, *bias: Any, **how: Any) -> Any:
-    y = _forward(x, w, how, Handles, _by_ops(taps))
-    return biased(y, bias[0]) if bias else y
 
 
 def _conv_spec(x: Any, w: Any, *bias: Any, **how: Any) -> Spec:
@@ -129,9 +116,9 @@ def _conv_errors(rng: np.random.Generator, dtype: DType) -> list[Sample]:
 
 conv_op: Op = Op(
     "conv",
-    _conv_kernel,
+    _forward,
     _conv_spec,
-    expand=_conv_in_ops,
+    lower=Loop(conv_text.forward, scratch=conv_text.forward_scratch),
     batch="samples",
     accepts=dtypes.FLOATS,
     onnx="Conv",
@@ -147,9 +134,9 @@ conv_op: Op = Op(
 )
 transpose: Op = Op(
     "conv_transpose",
-    lambda g, w, **how: _backward(g, w, how, Arrays, taps_input.kernel),
+    _backward,
     lambda g, w, **how: Spec((g.shape[0], w.shape[1] * how["groups"], *how["sizes"]), g.dtype),
-    expand=lambda g, w, **how: _backward(g, w, how, Handles, _by_ops(taps_input)),
+    lower=Loop(conv_text.backward, scratch=conv_text.backward_scratch),
     batch="samples",
     accepts=dtypes.FLOATS,
     onnx="ConvTranspose",
@@ -163,9 +150,9 @@ transpose: Op = Op(
 )
 _weight: Op = Op(
     "conv_weight",
-    lambda x, g, **how: _slope(x, g, how, Arrays, taps_weight.kernel),
+    _slope,
     lambda x, g, **how: Spec((g.shape[1], x.shape[1] // how["groups"], *how["window"]), x.dtype),
-    expand=lambda x, g, **how: _slope(x, g, how, Handles, _by_ops(taps_weight)),
+    lower=Loop(conv_weight_text.weights, scratch=conv_weight_text.scratch),
     batch="weights",
     accepts=dtypes.FLOATS,
     order=76,

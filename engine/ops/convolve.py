@@ -10,8 +10,9 @@ from engine.errors import ArgumentError, ShapeError
 from engine.makers import composite, publish
 from engine.op import Sample, apply, as_handle
 from engine.ops.convolution import biased, conv_op, transpose
-from engine.ops.rows import Handles
+from engine.ops.create import full
 from engine.ops.shape import reshape
+from engine.ops.slices import slice_set
 from engine.ops.windows import Slide, batched, conv_padding, per_axis
 from engine.sizes import agree, show_shape, show_size
 from engine.spec import DType
@@ -107,7 +108,8 @@ def _transposed(
     behind = tuple(extra // s for extra, s in zip(more, stride, strict=True))  # results that no element stands for
     if any(behind):
         wide = (*x.shape[:2], *(n + b for n, b in zip(x.shape[2:], behind, strict=True)))
-        x = Handles.placed(x, wide, (0,) * x.ndim)
+        zeros = full(wide, 0, dtype=x.dtype)
+        x = apply(slice_set, zeros, x, starts=(0,) * x.ndim, sizes=x.shape, steps=(1,) * x.ndim)
     sizes = tuple(
         (n - 1) * s - lo - hi + slide.reach(i) + extra % s + 1
         for i, (n, s, (lo, hi), extra) in enumerate(zip(x.shape[2:], stride, slide.padding, more, strict=True))

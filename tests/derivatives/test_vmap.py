@@ -18,14 +18,13 @@ RNG = np.random.default_rng(0)
 X = RNG.normal(size=(5, 3)).astype(np.float32)
 BEYOND = {"leaf", "result"}  # never applied
 BY_KEY = {"random_bits", "random_below"}  # a kernel takes one key
-UNDER = {"taps", "taps_input", "taps_weight"}  # convolutions are batched before they are spelt out in these
 CONTROL = {"scan", "switch", "while_loop"}  # batched by their public functions
 
 
 def test_every_op_has_a_whole_form():
     ours = [op for op in OPS.values() if op.infer.__module__.startswith("engine.")]  # other tests add theirs
     slow = {op.name for op in ours if batching.way_of(op) is batching.WAYS["entries"]}
-    assert slow == BEYOND | BY_KEY | UNDER | CONTROL
+    assert slow == BEYOND | BY_KEY | CONTROL
 
 
 # ------------------------------------------------------------------------------------------ axes and structures

@@ -140,3 +140,50 @@ def test_mistakes_are_named():
         tg.conv_transpose2d(tg.ones((2, 4, 8, 8)), w, output_padding=2, stride=2)
     with pytest.raises(ShapeError, match="does not fit"):
         tg.compile(tg.conv2d)(np.ones((2, 3, 2, 8), "float32"), np.ones((4, 3, 3, 3), "float32"))
+
+
+BLOCKS = [  # x, weight, stride, padding, groups: what makes the native loops take another way
+    ((3, 12, 9, 9), (7, 12, 3, 3), 1, 1, 1),  # more terms than are added at once, several images together
+    ((2, 3, 20, 20), (4, 3, 3, 3), 2, 1, 1),  # strides deal the image out
+    ((2, 4, 15, 17), (16, 2, 3, 2), 3, (2, 0), 2),  # by single elements; groups
+    ((1, 2, 6, 40), (40, 2, 1, 5), 1, (0, 2), 1),  # lines brought together, more than one strip of channels
+    ((5, 6, 13, 13), (6, 1, 3, 3), 1, 1, 6),  # a row and a column for each group
+    ((2, 33, 7, 11), (5, 33, 1, 1), 1, 0, 1),  # lines joined
+    ((2, 5, 9, 8), (3, 5, 1, 1), 2, 0, 1),  # elements that no window sees
+]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_native_loops_against_torch(dtype):
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    for x, w, stride, padding, groups in BLOCKS:
+        arrays = [rng.uniform(-1, 1, s).astype(dtype) for s in (x, w, w[:1])]
+        theirs = [torch.tensor(a, requires_grad=True) for a in arrays]
+        wanted = torch.nn.functional.conv2d(*theirs, stride, padding, 1, groups)
+        pull = rng.uniform(-1, 1, wanted.shape).astype(dtype)
+        wanted.backward(torch.tensor(pull))
+
+        @tg.compile
+        def both(x, w, b, pull, stride=stride, padding=padding, groups=groups):
+            y, back = tg.vjp(lambda *xs: tg.conv2d(*xs, stride, padding, 1, groups), x, w, b)
+            return y, *back(pull)
+
+        for a, b in zip(both(*arrays, pull), [wanted, *(t.grad for t in theirs)], strict=True):
+            b = b.detach().numpy()
+            np.testing.assert_allclose(np.asarray(a), b, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype] * np.abs(b).max())
+
+
+def test_every_convolution_shares_three_kernels():
+    def keys(shape, weight, **how):
+        def slopes(x, w):
+            return tg.grad(lambda x, w: tg.sum(tg.sin(tg.conv2d(x, w, **how))), (0, 1))(x, w)
+
+        step = tg.compile(slopes)
+        step(np.ones(shape, "float32"), np.ones(weight, "float32"))
+        (version,) = [v for kind in step.versions.values() for v in kind]
+        return {k.key for k in version.program.plan.kernels if "tile_sums" in k.text}
+
+    first = keys((2, 3, 8, 8), (4, 3, 3, 3), padding=1)
+    assert len(first) == 3
+    assert keys((3, 8, 12, 9), (6, 4, 5, 2), stride=2, groups=2, dilation=(1, 2)) == first
