@@ -80,6 +80,14 @@ class Turn:
     def writes(self) -> set[Buffer]:
         return {p.buffer for p in self.results if p is not None}
 
+    @property
+    def changes(self) -> set[Buffer]:
+        """Every buffer outside its parts that it writes to at any time."""
+        outputs = {o.buffer for p in self.parts for o in p.outputs}
+        found = {w.buffer for wires in self.wires for b, w in wires.items() if b in outputs}
+        found |= {m.target.buffer for m in (*self.before, *self.after)}
+        return found | self.writes | ({self.flag.buffer} if self.flag else set())
+
 
 def parts_of(record: Record) -> list[Body]:
     """The subprograms of a control op."""

@@ -8,8 +8,8 @@ size in bytes.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -19,11 +19,15 @@ from compiler.buffers import Buffer
 from compiler.control import Turn, Wire, native
 from compiler.kernel import FLOAT
 from compiler.memory import lifetimes
-from compiler.share_text import HEAD
-from compiler.sharing import Here, Shareable, described, job, share
+from compiler.share_text import HEAD, SHARE
+from compiler.sharing import Here, Shareable, description, job, share
 from compiler.step import Step
+from compiler.waves import wave_ends, work_of
 from engine.evaluation import Sizing
 from engine.sizes import Dim, Size
+
+if TYPE_CHECKING:
+    from compiler.plan import Plan
 
 Words = np.ndarray[Any, np.dtype[np.int64]]
 
@@ -35,7 +39,7 @@ class Form:
     ``uses``: for each buffer outside the arena, the words that hold an address in it.
     """
 
-    def __init__(self, steps: Sequence[Any], kernels: Mapping[str, int], sizing: Sizing) -> None:
+    def __init__(self, plan: Plan, kernels: Mapping[str, int], sizing: Sizing) -> None:
         self._kernels, self._sizing = kernels, sizing
         self._words: list[int] = []
         self._sized: list[tuple[int, int]] = []  # (word, size)
@@ -43,7 +47,7 @@ class Form:
         self.uses: dict[Buffer, list[tuple[int, Size]]] = {}
         self._described: dict[int, int] = {}  # where the description of a step that may be cut begins
         self.shareable: list[Shareable] = []
-        self.rows_at, self.count, self.scope = self._table(steps)
+        self.rows_at, self.count, self.scope = self._table(plan)
         inside = {b: n for n, b in enumerate(self.scope.buffers())}
         placed = [(word, inside[b]) for b, words in self.uses.items() if b in inside for word, _ in words]
         for words in self.uses.values():
@@ -63,6 +67,14 @@ class Form:
         words[self.here] += words.ctypes.data
         share(self.shareable, values[self.works], words)
         return words
+
+    def failed(self, words: Words, row: int) -> int:
+        """The row of the step that failed, where the driver stopped at a row that may have had other rows' steps shared."""
+        place = self.rows_at + 2 * row
+        for shared in self.shareable:
+            if shared.row == place and words[place + 1] == words.ctypes.data + 8 * shared.job:
+                return row + int(words[shared.job + SHARE.index("failed")])
+        return row
 
     # ------------------------------------------------------------------------------------ words
 
@@ -87,31 +99,36 @@ class Form:
                 self._put(word, value)
         return start
 
-    def _table(self, steps: Sequence[Any]) -> tuple[int, int, Scope]:
+    def _table(self, plan: Plan) -> tuple[int, int, Scope]:
         """The rows of a plan, its blocks before them."""
-        scope = Scope(lifetimes(steps))
+        scope = Scope(lifetimes(plan.steps, plan.times))
         rows: list[Any] = []
-        shared: dict[int, Shareable] = {}
-        for number, step in enumerate(steps):
-            if isinstance(step, Step):
-                block = self._block(self._step(step))
-                if step.pieces:
-                    shared[id(step)] = self._shareable(step, block, len(rows))
-                if step.joins:
-                    shared[id(step.joins)].joins.append((len(rows), step.kernel))
-                rows += [0 if step.joins else self._kernels[step.kernel.key], Here(block)]
-            elif native(step):
-                rows += [driver.control(step.kind), Here(self._turn(step, number, scope))]
+        found: list[Shareable] = []
+        cut: dict[int, Shareable] = {}  # by the step that is cut
+        for first, last in wave_ends(plan.times):
+            begin, described = len(rows), []
+            for step in plan.steps[first:last]:
+                if isinstance(step, Step):
+                    kernel, block = self._kernels.get(step.kernel.key, 0), self._block(self._step(step))
+                elif native(step):
+                    kernel, block = driver.control(step.kind), self._turn(step, first, scope)
+                else:
+                    continue
+                if isinstance(step, Step) and step.joins:
+                    cut[id(step.joins)].joins.append((len(rows), step.kernel))
+                    kernel = 0
+                elif last - first > 1 or (isinstance(step, Step) and step.pieces):
+                    described.append(self._block(description(step, kernel, block)))
+                    self._described[id(step)] = described[-1]
+                rows += [kernel, Here(block)]
+            if described:
+                work = sum((work_of(step) for step in plan.steps[first:last]), 0)
+                shared = Shareable(begin, last - first, self._block(job(work, described)), self._sizing.row(work))
+                found.append(shared)
+                cut.update((id(step), shared) for step in plan.steps[first:last])
         rows_at = self._block(rows)
-        self.shareable += [found.moved(rows_at) for found in shared.values()]
+        self.shareable += [shared.moved(rows_at) for shared in found]
         return rows_at, len(rows) // 2, scope
-
-    def _shareable(self, step: Step, block: int, row: int) -> Shareable:
-        """What the table needs to know for sharing a step."""
-        assert step.pieces
-        description = self._block(described(step, self._kernels[step.kernel.key], block))
-        self._described[id(step)] = description
-        return Shareable(row, self._block(job(step.pieces.work, [description])), self._sizing.row(step.pieces.work))
 
     def _step(self, step: Step) -> Iterable[Any]:
         for param, bind in zip(step.kernel.params, step.binds, strict=True):
@@ -132,7 +149,7 @@ class Form:
         fixed: list[Any] = []
         moving: list[Any] = []
         for plan, wires in zip(turn.parts, turn.wires, strict=True):
-            rows_at, count, inner = self._table(plan.steps)
+            rows_at, count, inner = self._table(plan)
             scope.inner.append((number, inner))
             tables.append((Here(rows_at), count))
             for buffer, wire in wires.items():

@@ -10,9 +10,12 @@ import numpy as np
 from compiler import cache, driver, pool
 from compiler.share_text import HEAD, IDLE_TEXT, TEXT
 
-PATIENT = 100e-6  # seconds a helper looks for work before it sleeps, which costs more to end than most rows take
+PATIENT = 200e-6  # seconds a helper looks for work before it sleeps, which costs more to end than most rows take
 WORTH = 8  # times what sharing costs
-AWAKE, ASLEEP = (5e-6, 50e-6), (50e-6, 500e-6)  # bounds for that, in seconds, for a machine that was busy when measured
+AWAKE, ASLEEP = (
+    (5e-6, 50e-6),
+    (100e-6, 500e-6),
+)  # bounds for that, in seconds, for a machine that was busy when measured
 
 
 def measured(address: int) -> tuple[int, int, int]:
@@ -21,10 +24,10 @@ def measured(address: int) -> tuple[int, int, int]:
     Measured once for each machine and kept with the kernels.
     """
     layout = struct.Struct("<3q")
-    found = cache.fetch("pool 1")
+    found = cache.fetch("pool 2")
     if found is None or len(found) != layout.size:
         found = layout.pack(*_measure(address))
-        cache.store("pool 1", found)
+        cache.store("pool 2", found)
     return layout.unpack(found)
 
 

@@ -22,6 +22,8 @@ def _list(plan: Plan, prefix: str, lines: list[str], shown: dict[str, str]) -> N
     for count, step in enumerate(plan.steps):
         number = f"{prefix}{count}"
         lines.append("")
+        if plan.times[count] < count:
+            lines.append(f"# at the same time as step {prefix}{plan.times[count]}:")
         lines += [f"# step {number}: {text}" for text in _what(step.records)]
         if isinstance(step, Turn):
             lines.append(

@@ -12,10 +12,10 @@ from engine.sizes import evaluate
 ALIGNMENT = 64  # a cache line, and the widest vector register
 
 
-def lifetimes(steps: Sequence[Any]) -> dict[Buffer, tuple[int, int]]:
-    """First and last step of each temporary buffer."""
+def lifetimes(steps: Sequence[Any], times: Sequence[int]) -> dict[Buffer, tuple[int, int]]:
+    """First and last time of each temporary buffer; steps of one time may run at once."""
     found: dict[Buffer, tuple[int, int]] = {}
-    for number, step in enumerate(steps):
+    for number, step in zip(times, steps, strict=True):
         for buffer in (*step.reads, *step.writes):
             if buffer.kind == "temp":
                 first, _ = found.get(buffer, (number, number))

@@ -19,6 +19,7 @@ from compiler.nest import strides_along
 from compiler.products import Matrix, as_matrix, product_step
 from compiler.stages import Stages
 from compiler.step import Bind, Callback, Step
+from compiler.waves import in_waves
 from engine.lowering import Assemble, Control, Fold, Loop, Product, Scalar, View, contiguous
 from engine.ops.dtype import identity
 from engine.ops.results import result as RESULT
@@ -31,10 +32,14 @@ from graph.graph import Graph
 
 @dataclass
 class Plan:
-    """Steps in order, the places of leaves and results, and how each state is written back."""
+    """Steps in order, the places of leaves and results, and how each state is written back.
+
+    ``times``: for each step the first of its wave, that is of those that may run at the same time.
+    """
 
     graph: Graph
     steps: list[Step | Turn | Callback]
+    times: list[int]
     inputs: list[Place]
     captured: list[tuple[Place, np.ndarray]]
     states: dict[State, Place]
@@ -107,7 +112,8 @@ class Planner:
                 self._deliver(record, place)
         for state, record in graph.updates.items():
             self._deliver(staged.get(record, record), states[state])
-        return Plan(graph, self.steps, inputs, captured, states, grads, outputs, kept, set(graph.updates), self.units)
+        updated = set(graph.updates)
+        return Plan(graph, *in_waves(self.steps), inputs, captured, states, grads, outputs, kept, updated, self.units)
 
     def _leaf(self, record: Record, kind: str, key: object) -> Place:
         place = self.places[record] = new_place(kind, record.dtype, record.shape, key)

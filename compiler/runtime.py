@@ -46,7 +46,7 @@ class Program:
         self.report = loader.last
         self.runner = driver.runner()
         sizing = Sizing()
-        self.form = Form(plan.steps, kernels, sizing)
+        self.form = Form(plan, kernels, sizing)
         self.shapes = Shapes(plan, sizing)
         self.arena = Arena(self.form.scope)
         self.kept = {s: np.empty(s.shape, s.dtype) for s, p in plan.kept.items() if p is not None}
@@ -177,14 +177,15 @@ class Program:
                 continue
             result = self.runner(instance.table, *segment)
             if result:
-                self._failed(result, inputs)
+                self._failed(result, instance, inputs)
 
-    def _failed(self, result: int, inputs: list[Array]) -> None:
+    def _failed(self, result: int, instance: Instance, inputs: list[Array]) -> None:
         """Replay the call node by node: no state has been written, so the mistake happens again, at its own line."""
         decoded = driver.decode(result)
         assert decoded is not None
         row, status = decoded
-        record = [s for s in self.plan.steps if native(s)][row].records[0]
+        failed = self.form.failed(instance.words, row)
+        record = [s for s in self.plan.steps if native(s)][failed].records[0]
         if status == blas.TOO_LARGE:
             raise UnsupportedError(
                 "a matrix is too large for the 32-bit sizes of this BLAS", op=record.op.name, origin=record.origin

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from compiler import driver, loader, pool
+from compiler.control import Turn
 from compiler.kernel import Kernel
 from compiler.share_text import HEAD, TEXT
 from compiler.step import Pieces, Step
@@ -28,26 +29,30 @@ class Here:
 
 @dataclass
 class Shareable:
-    """A row that hands its step to the pool instead where that is large.
+    """The rows of a wave, the first of which hands their steps to the pool where they are large; the others are empty then.
 
-    ``row``: its word; ``job``: that of the argument block it then has; ``work``: the number of the size that tells;
-    ``joins``: the rows that put sums together afterwards, empty unless the step is cut, and their kernels.
+    ``row``: the word where they begin; ``count``: how many there are; ``job``: the word where the argument block is that
+    the first then has; ``work``: the number of the size that tells; ``joins``: the rows that put sums together afterwards,
+    empty unless the step is cut, and their kernels.
     """
 
     row: int
+    count: int
     job: int
     work: int
     joins: list[tuple[int, Kernel]] = field(default_factory=list)
 
     def moved(self, start: int) -> Shareable:
         """The same for rows that begin at a word."""
-        return Shareable(self.row + start, self.job, self.work, [(row + start, kernel) for row, kernel in self.joins])
+        joins = [(row + start, kernel) for row, kernel in self.joins]
+        return Shareable(self.row + start, self.count, self.job, self.work, joins)
 
 
 def share(rows: Sequence[Shareable], works: Words, words: Words) -> None:
-    """Let the pool have the steps that are large. ``works``: the picoseconds of each, for the sizes of a call."""
+    """Let the pool have the waves that are large. ``works``: the picoseconds of each, for the sizes of a call."""
     for number in np.flatnonzero(works >= 2 * pool.words[pool.PIECE]):
         row = rows[number]
+        words[row.row : row.row + 2 * row.count : 2] = 0
         words[row.row], words[row.row + 1] = driver.spoken(TEXT), words.ctypes.data + 8 * row.job
         words[row.job] = pool.address()
         for place, kernel in row.joins:
@@ -59,9 +64,9 @@ def job(work: Size, descriptions: Sequence[int]) -> list[Any]:
     return [0, len(descriptions), work, 0, *map(Here, descriptions)]
 
 
-def described(step: Step, kernel: int, block: int) -> list[Any]:
+def description(step: Step | Turn, kernel: int, block: int) -> list[Any]:
     """A step as the driver cuts it: see share_text.py. ``kernel``: its address; ``block``: where its argument block is."""
-    cut = step.pieces or Pieces(0, ())
+    cut = (step.pieces if isinstance(step, Step) else None) or Pieces(0, ())
     axes = [w for a in cut.axes for w in (a.count, a.least, a.coarse, a.rival, 0, 0)]
     counts = [(i, p, f) for i, a in enumerate(cut.axes) for p, f in ((a.count, 1), *a.counts)]
     moves = [(i, p, s) for i, a in enumerate(cut.axes) for p, s in a.moves]
@@ -69,7 +74,15 @@ def described(step: Step, kernel: int, block: int) -> list[Any]:
         (p, (place.buffer, 0), product(place.shape[1:]) * place.buffer.dtype.itemsize) for p, _, place in cut.partials
     ]
     most = MOST_ADDING if partials else MOST
-    numbers = [len(step.binds), cut.work, most, len(cut.axes), len(counts), len(moves), len(partials)]
+    numbers = [
+        len(step.binds) if isinstance(step, Step) else 0,
+        cut.work,
+        most,
+        len(cut.axes),
+        len(counts),
+        len(moves),
+        len(partials),
+    ]
     head = [kernel, Here(block), *numbers, 0, 0]
     assert len(head) == len(HEAD)
     return [*head, *axes, *(word for entry in (*counts, *moves, *partials) for word in entry)]

@@ -64,7 +64,7 @@ def run(graph: Graph, arrays: Sequence[Array]) -> list[Array]:
 
 def _memory(plan: Plan, arrays: Sequence[Array], sizes: dict[str, int]) -> dict[Buffer, Array]:
     """Every buffer as a flat array; temporaries share one arena as they do natively."""
-    offsets, total = arrange(lifetimes(plan.steps), sizes)
+    offsets, total = arrange(lifetimes(plan.steps, plan.times), sizes)
     arena = np.full(total, GARBAGE, np.uint8)
     memory = {b: arena[o : o + evaluate(b.size, sizes) * b.dtype.itemsize].view(b.dtype) for b, o in offsets.items()}
     memory |= {p.buffer: np.ascontiguousarray(a).reshape(-1) for p, a in zip(plan.inputs, arrays, strict=True)}
