@@ -25,6 +25,7 @@ SOURCES = (
     "intrinsics.py",
     "library.py",
     "frontend.py",
+    "lowering.py",
     "toolchain.py",
     "machine.py",
     "kernel.py",

@@ -8,34 +8,17 @@ import ast
 
 from llvmlite import ir
 from numba import types
-from numba.core import (
-    bytecode,
-    callconv,
-    cgutils,
-    funcdesc,
-    interpreter,
-    lowering,
-    targetconfig,
-    transforms,
-    typed_passes,
-)
-from numba.core.codegen import CPUCodeLibrary
+from numba.core import bytecode, callconv, funcdesc, interpreter, targetconfig, transforms
 from numba.core.compiler import Flags
 from numba.core.compiler_lock import global_compiler_lock
 
 from compiler.context import context
 from compiler.kernel import FLOAT, POINTER, Kernel, KernelError, Param
+from compiler.lowering import Library, Lower, inferred
 
 TYPES = {dtype: getattr(types, dtype) for dtype in ("int8", "int16", "int32", "int64", "float32", "float64")}
 TYPES |= {f"uint{bits}": getattr(types, f"uint{bits}") for bits in (8, 16, 32, 64)}
 TYPES |= {"bool": types.boolean, "float16": types.uint16}
-
-
-class _RawLibrary(CPUCodeLibrary):
-    """Keeps the module as lowered, instead of optimising it."""
-
-    def add_ir_module(self, module):
-        self.raw = module
 
 
 class _Interpreter(interpreter.Interpreter):
@@ -43,42 +26,6 @@ class _Interpreter(interpreter.Interpreter):
 
     def post_process(self, peepholes, func_ir):
         return func_ir
-
-
-class _Lower(lowering.Lower):
-    """numba's lowering without debug records, a second typing of constant operands, or indirection at a[i]."""
-
-    def lower_binop(self, result_type, expr, operator):
-        function = self.context.typing_context.resolve_value_type(operator)
-        sig = self.fndesc.calltypes[expr]
-        # x += y is typed as iadd and lowered as add, which has to know these types too
-        self.context.typing_context.resolve_function_type(function, sig.args, {})
-        operands = [
-            self.context.cast(self.builder, self.loadvar(side.name), self.typeof(side.name), ty)
-            for side, ty in zip((expr.lhs, expr.rhs), sig.args, strict=True)
-        ]
-        result = self.context.get_function(function, sig)(self.builder, operands)
-        return self.context.cast(self.builder, result, sig.return_type, result_type)
-
-    def _place(self, pointer, index):
-        index = self.context.cast(self.builder, self.loadvar(index.name), self.typeof(index.name), types.int64)
-        return self.builder.gep(self.loadvar(pointer.name), [index])
-
-    def lower_getitem(self, result_type, expr, value, index, signature):
-        loaded = self.builder.load(self._place(value, index))
-        if signature.return_type == types.boolean:  # numba takes the stored byte for an i1
-            loaded = self.builder.icmp_unsigned("!=", loaded, loaded.type(0))
-        return self.context.cast(self.builder, loaded, signature.return_type, result_type)
-
-    def lower_setitem(self, target, index, value, signature):
-        element = self.typeof(target.name).dtype
-        stored = self.context.cast(self.builder, self.loadvar(value.name), self.typeof(value.name), element)
-        if element == types.boolean:
-            stored = self.builder.zext(stored, ir.IntType(8))
-        self.builder.store(stored, self._place(target, index))
-
-    def alloca_lltype(self, name, lltype, datamodel=None):
-        return cgutils.alloca_once(self.builder, lltype, name=name, zfill=False)
 
 
 class _Countdown(ast.NodeTransformer):
@@ -122,7 +69,6 @@ def lower(kernel: Kernel, namespace: dict) -> tuple[ir.Module, list]:
     except Exception as error:  # numba raises NotImplementedError, AttributeError ... where it has no answer
         raise KernelError(f"numba cannot compile this kernel:\n{kernel.text}\n{error}") from error
     body = module.globals["body"]
-    body.linkage = "internal"
     for param, argument in zip(kernel.params, body.args[2:], strict=True):
         if param.kind == POINTER and not param.alias:
             argument.add_attribute("noalias")
@@ -141,22 +87,22 @@ def _lower(function, args):
         blocks = code.interpret(bytecode.ByteCode(code.func_id))
         blocks.blocks = transforms.canonicalize_cfg(blocks.blocks)
         blocks.generator_info = None
-        found = typed_passes.type_inference_stage(typing, target, blocks, args, types.int64)
+        typemap, return_type, calltypes = inferred(typing, target, blocks, args)
         described = funcdesc.PythonFunctionDescriptor.from_specialized_function(
             blocks,
-            found.typemap,
-            found.return_type,
-            found.calltypes,
+            typemap,
+            return_type,
+            calltypes,
             mangler=lambda name, *_, **__: "environment" if "NumbaEnv" in name else "body",
             inline=False,
             noalias=False,
             abi_tags=[],
         )
-        library = _RawLibrary(target.codegen(), "kernel")
+        library = Library()
         local = target.subtarget(error_model=callconv.create_error_model("numpy", target))
         with local.push_code_library(library):
-            _Lower(local, library, described, blocks, metadata={}).lower()
-    return library.raw, [linked._get_module_for_linking() for linked in library._linking_libraries]
+            Lower(local, library, described, blocks, metadata={}).lower()
+    return library.raw, [linked._get_module_for_linking() for linked in library.linked]
 
 
 def entry(kernel: Kernel, module: ir.Module, name: str) -> None:

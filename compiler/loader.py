@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import llvmlite.binding as llvm
@@ -34,48 +34,51 @@ _engines: list[llvm.ExecutionEngine] = []  # own the code the addresses point to
 _lock = threading.RLock()
 
 
-def _compile(kernel: Kernel) -> bytes:
-    from compiler.toolchain import compile_object  # imports numba: only where something must be compiled
-
-    return compile_object(kernel)
-
-
 def load(kernels: Sequence[Kernel]) -> list[int]:
     """Addresses of `int64 kernel(int64* block)`, in order; callable for the life of the process.
 
     Raises KernelError for a kernel that cannot be compiled. `loader.last` tells where each came from.
     """
-    keys = [kernel.key for kernel in kernels]
-    obtain({key: lambda kernel=kernel: _compile(kernel) for key, kernel in zip(keys, kernels, strict=True)})
-    return [_addresses[key] for key in keys]
+    wanted = {kernel.key: kernel for kernel in kernels}
+
+    def make(missing: list[str]) -> Iterator[tuple[str, bytes]]:
+        from compiler.toolchain import compile_objects  # imports numba: only where something must be compiled
+
+        return ((kernel.key, code) for kernel, code in compile_objects(wanted[key] for key in missing))
+
+    addresses = _obtain(list(wanted), make)
+    return [addresses[kernel.key] for kernel in kernels]
 
 
 def obtain(makers: dict[str, Callable[[], bytes]]) -> dict[str, int]:
     """{key: address} for each {key: function that makes the object code exporting tg_<key>}."""
+    return _obtain(list(makers), lambda missing: ((key, makers[key]()) for key in missing))
+
+
+def _obtain(keys: list[str], make: Callable[[list[str]], Iterable[tuple[str, bytes]]]) -> dict[str, int]:
+    """{key: address}; ``make`` gives the object code of the keys that are neither in this process nor on disk."""
     global last
     with _lock:
-        report, blobs = Report(), {}
-        for key, make in makers.items():
-            if key in _addresses:
-                report.registry += 1
-                continue
+        report = Report()
+        started = time.perf_counter()
+        found = {key: cache.fetch(key) for key in keys if key not in _addresses}
+        blobs = {key: code for key, code in found.items() if code is not None}
+        report.registry, report.disk = len(keys) - len(found), len(blobs)
+        report.load_seconds = time.perf_counter() - started
+        if missing := [key for key, code in found.items() if code is None]:
             started = time.perf_counter()
-            if (code := cache.fetch(key)) is not None:
-                report.disk += 1
-                report.load_seconds += time.perf_counter() - started
-            else:
-                code = make()
+            for key, code in make(missing):
                 cache.store(key, code)
-                report.compiled += 1
-                report.compile_seconds += time.perf_counter() - started
-            blobs[key] = code
+                blobs[key] = code
+            report.compiled = len(missing)
+            report.compile_seconds = time.perf_counter() - started
         started = time.perf_counter()
         if blobs:
             _addresses.update(_link(blobs.items()))
         report.load_seconds += time.perf_counter() - started
         last = report
         total.add(report)
-        return {key: _addresses[key] for key in makers}
+        return {key: _addresses[key] for key in keys}
 
 
 def _link(blobs: Iterable[tuple[str, bytes]]) -> dict[str, int]:

@@ -52,6 +52,12 @@ def target_machine() -> llvm.TargetMachine:
     return llvm.Target.from_triple(triple).create_target_machine(cpu=cpu, features=features, opt=2, jit=True)
 
 
+@cache
+def data_layout() -> str:
+    """Sizes and alignments of this machine, as modules state them."""
+    return str(target_machine().target_data)
+
+
 def undefined_symbols(code: bytes) -> list[str]:
     """Names an ELF64 object leaves to the linker; [] for other formats (see check_symbols)."""
     if code[:6] != b"\x7fELF\x02\x01":

@@ -1,6 +1,11 @@
 """From a kernel to position-independent object code: numba lowers it, one LLVM pipeline optimises it."""
 
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
 import llvmlite.binding as llvm
+from llvmlite import ir
 
 from compiler.frontend import entry, lower
 from compiler.intrinsics import NATIVE
@@ -13,32 +18,59 @@ OPTIMISE = 3
 WORDS = {**NATIVE, **ELEMENTARY, **TILES}
 
 
-def compile_object(kernel: Kernel) -> bytes:
-    """Object code with one exported function, `int64 tg_<key>(int64* block)`.
+def compile_objects(kernels: Iterable[Kernel]) -> Iterator[tuple[Kernel, bytes]]:
+    """Each kernel with object code of one exported function, `int64 tg_<key>(int64* block)`; the shortest text first.
 
-    Raises KernelError where numba refuses the text or the code would need anything but libm at run time.
+    numba lowers a kernel while LLVM, which needs no interpreter, works on those before it in a thread. Raises
+    KernelError, behind the code of the kernels before, where numba refuses a text or the code would need anything but
+    libm at run time.
     """
-    module = link(kernel)
+    refused = None
+    with ThreadPoolExecutor(1, thread_name_prefix="tapegraph-llvm") as llvm_thread:
+        begun: deque[tuple[Kernel, Future[bytes]]] = deque()
+        for kernel in sorted(kernels, key=lambda k: len(k.text)):
+            try:
+                begun.append((kernel, llvm_thread.submit(finished, kernel, *lowered(kernel))))
+            except KernelError as error:
+                refused = error
+                break
+            while begun and begun[0][1].done():
+                kernel, code = begun.popleft()
+                yield kernel, code.result()
+        for kernel, code in begun:
+            yield kernel, code.result()
+    if refused is not None:
+        raise refused
+
+
+def lowered(kernel: Kernel) -> tuple[str, list[llvm.ModuleRef]]:
+    """The first half of compiling, numba's: LLVM's text in which only the entry is visible, and the modules it calls."""
+    module, libraries = lower(kernel, WORDS)
+    for value in module.global_values:
+        defined = value.blocks if isinstance(value, ir.Function) else value.linkage == "common"
+        if defined:
+            value.linkage = "internal"
+    entry(kernel, module, f"tg_{kernel.key}")
+    return str(module), libraries
+
+
+def finished(kernel: Kernel, text: str, libraries: list[llvm.ModuleRef]) -> bytes:
+    """The second half of compiling, LLVM's."""
+    module = linked(kernel, text, libraries)
     optimise(module)
     code = target_machine().emit_object(module)
     check_symbols(code, kernel)
     return code
 
 
-def link(kernel: Kernel) -> llvm.ModuleRef:
-    """The kernel, its entry point and all it calls, in one module where only the entry is visible."""
-    name = f"tg_{kernel.key}"
-    lowered, libraries = lower(kernel, WORDS)
-    entry(kernel, lowered, name)
-    module = llvm.parse_assembly(str(lowered))
+def linked(kernel: Kernel, text: str, libraries: list[llvm.ModuleRef]) -> llvm.ModuleRef:
+    """A kernel and the modules it calls as one."""
+    module = llvm.parse_assembly(text)
     for library in libraries:
         module.link_in(library, preserve=True)
-    for function in module.functions:
-        if not function.is_declaration and function.name != name:
-            function.linkage = llvm.Linkage.internal
-    for variable in module.global_variables:
-        if variable.linkage is llvm.Linkage.common or variable.name.startswith("_ZN08NumbaEnv"):
-            variable.linkage = llvm.Linkage.internal
+        for function in module.functions:
+            if not function.is_declaration and function.name != f"tg_{kernel.key}":
+                function.linkage = llvm.Linkage.internal
     module.verify()
     return module
 
@@ -57,16 +89,16 @@ def optimise(module: llvm.ModuleRef) -> None:
 
 def assembly(kernel: Kernel) -> str:
     """The machine code of a kernel as text, for people."""
-    module = link(kernel)
+    module = linked(kernel, *lowered(kernel))
     optimise(module)
     return target_machine().emit_assembly(module)
 
 
 def llvm_text(kernel: Kernel) -> str:
     """The optimised LLVM IR of a kernel, for people."""
-    module = link(kernel)
+    module = linked(kernel, *lowered(kernel))
     optimise(module)
     return str(module)
 
 
-__all__ = ["KernelError", "assembly", "compile_object", "link", "llvm_text", "optimise"]
+__all__ = ["KernelError", "assembly", "compile_objects", "llvm_text", "optimise"]
