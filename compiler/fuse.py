@@ -88,11 +88,46 @@ class Fuser:
                 continue
             if not self._join(record):
                 self._start(record)
+        self._gather()
         seen: dict[Unit, None] = {}
         for record in self.graph.nodes:
             if record in self.unit_of:
                 seen.setdefault(self.unit_of[record])
         return list(seen)
+
+    # ------------------------------------------------------------------------------------ sums beside a reader
+
+    def _gather(self) -> None:
+        """Let a group that reads a whole value also add up what stands alone as a sum of that value."""
+        alone = [
+            r
+            for r, u in self.unit_of.items()
+            if len(u.members) == 1 and isinstance(r.op.lower, Fold) and r.args[0].op.name not in INLINE
+        ]
+        summed = {r.args[0] for r in alone}
+        readers: dict[Record, list[tuple[Unit, Record]]] = {}
+        for reader, unit in self.unit_of.items():
+            if unit.fused and isinstance(reader.op.lower, Scalar):
+                for a in summed.intersection(reader.args).difference(unit.members):
+                    readers.setdefault(a, []).append((unit, reader))
+        for record in alone:
+            for unit, reader in readers.get(record.args[0], ()):
+                if self._beside(unit, reader, record):
+                    self.unit_of[record] = unit
+                    break
+
+    def _beside(self, unit: Unit, reader: Record, record: Record) -> bool:
+        operand = record.args[0]
+        axes = unit.members[reader][len(reader.shape) - len(operand.shape) :]
+        varying = {m for n, m in zip(operand.shape, axes, strict=True) if m is not None and not same(n, 1)}
+        if varying != {k for k, n in enumerate(unit.space) if not same(n, 1)} or len(unit.members) >= MEMBERS:
+            return False
+        if not self.updating.isdisjoint(unit.members):
+            return False
+        before = [self.unit_of[a] for r in unit.members for a in r.args if a in self.unit_of and a not in unit.members]
+        if self._depends(before, {self.unit_of[record]}):
+            return False
+        return self._add_fold(unit, record, axes)
 
     # ------------------------------------------------------------------------------------ starting
 

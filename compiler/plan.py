@@ -346,8 +346,7 @@ class Planner:
             stored = self.stored[unit]
             if not stored:
                 return
-            for record in Stages(unit).spilled(stored):
-                stored[record] = self.places[record] = new_place("temp", record.dtype, record.shape)
+            self._spill(unit, stored)
             moved = self._emit(unit, stored, self._dying(unit))
             for record, place in moved.items():
                 self._move(record, place)
@@ -373,6 +372,14 @@ class Planner:
             case _:
                 operands = [self.locate(a) for a in record.args]
                 self.steps.append(Callback(record, operands, [place]))
+
+    def _spill(self, unit: Unit, stored: dict[Record, Place]) -> None:
+        """Give members that are worth keeping from one pass to the next a place: that of a later result, or a new one."""
+        stages, hosts = Stages(unit), dict(stored)
+        for record, until in stages.spilled(stored).items():
+            host = stages.host(record, until, hosts)
+            place = hosts.pop(host) if host is not None else new_place("temp", record.dtype, record.shape)
+            stored[record] = self.places[record] = place
 
     def subplan(self, graph: Graph) -> Plan:
         """The plan of a subprogram."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
+from compiler.buffers import Place
 from compiler.fuse import Unit
-from engine.lowering import Fold, Scalar
+from engine.lowering import Fold, Scalar, View
 from engine.record import Record
-from engine.sizes import same
+from engine.sizes import same, same_shape
 
 
 class Stages:
@@ -46,8 +47,11 @@ class Stages:
             return {self.stage[record] - self.is_row_fold(record)}
         return {self.stage[record]} if record in stored else set()
 
-    def spilled(self, stored: Collection[Record]) -> list[Record]:
-        """Members worth storing although nobody outside needs them: costly, and used in more than one pass."""
+    def spilled(self, stored: Collection[Record]) -> dict[Record, int]:
+        """Members worth storing although nobody outside needs them, with the last pass that uses each.
+
+        They are costly, and used in more than one pass.
+        """
         uses: dict[Record, set[int]] = {}
         for record in reversed(self.order):
             own = self.passes(record, stored)
@@ -55,12 +59,27 @@ class Stages:
             for a in record.args:
                 if self.inside.get(a):
                     uses.setdefault(a, set()).update(uses[record] if self.inside[record] else own)
-        return [
-            r
+        return {
+            r: max(uses[r])
             for r in self.order
             if isinstance(r.op.lower, Scalar)
             and r.op.lower.expensive
             and r not in stored
             and self.inside[r]
             and len(uses[r]) > 1
-        ]
+        }
+
+    def host(self, record: Record, until: int, places: Mapping[Record, Place]) -> Record | None:
+        """A member of these places whose place can hold another one up to a pass, because it is written there later."""
+        for other, place in places.items():
+            if (
+                place.buffer.kind != "state"
+                and isinstance(other.op.lower, Scalar | View)
+                and self.inside[other]
+                and self.stage[other] >= until
+                and other.dtype == record.dtype
+                and self.unit.members[other] == self.unit.members[record]
+                and same_shape(other.shape, record.shape)
+            ):
+                return other
+        return None

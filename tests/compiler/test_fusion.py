@@ -60,3 +60,40 @@ def test_the_innermost_loop_walks_along_memory():
     inner = step.kernel.text[step.kernel.text.rindex("range(") :]
     assert inner.count("+ i2]") == 4, step.kernel.text
     np.testing.assert_allclose(scale.numpy(), 1 + x.transpose(0, 2, 1) * y, rtol=1e-6)
+
+
+def test_sums_of_gradients_share_the_loops_of_their_values():
+    """The gradient of a bias is added up where the gradient of the layer's result is computed, not in a pass of its own."""
+    ops = [{r.op.name for r in s.records} for s in steps(*training_step(4))]
+    assert {"sum"} not in ops
+    assert sum({"where", "sum"} <= found for found in ops) >= 1
+
+
+def forward_and_back(function):
+    @tg.function
+    def both(x, g):
+        y, pull = tg.vjp(function, x)
+        return y, pull(g)[0]
+
+    rng = np.random.default_rng(0)
+    return both, rng.random((6, 40), np.float32), rng.random((6, 40), np.float32)
+
+
+def test_softmax_and_its_gradient_use_no_memory_but_their_results():
+    """The exponentials lie where the gradient will."""
+    (step,) = steps(*forward_and_back(F.softmax))
+    assert {b.kind for b in step.writes} == {"output"}
+    assert step.kernel.text.count("exp(") == 1
+
+
+def test_layer_norm_and_its_gradients_are_one_loop_nest():
+    """The gradient of the shift is a sum over rows of what arrives, read beside the rest."""
+    scale, shift = tg.Parameter(np.ones(40, np.float32)), tg.Parameter(np.zeros(40, np.float32))
+
+    @tg.function
+    def both(x, g):
+        y = F.layer_norm(x, (40,), scale, shift)
+        return y, *tg.grad(lambda x, w, b: tg.sum(F.layer_norm(x, (40,), w, b) * g), argnums=(0, 1, 2))(x, scale, shift)
+
+    rng = np.random.default_rng(0)
+    assert len(steps(both, rng.random((6, 40), np.float32), rng.random((6, 40), np.float32))) == 1
