@@ -9,7 +9,7 @@ import numpy as np
 
 from engine.record import Record
 from engine.sizes import same
-from graph.pattern import FULL, Const, computed, ops
+from graph.pattern import FULL, OPS, Const, computed, ops
 from graph.rulebook import Rulebook
 
 strength = Rulebook("strength")
@@ -144,4 +144,23 @@ def _fewer(x, y) -> Any:
 @rule("finite", where=_fewer)
 def over_fewer(x, y):
     """x / y = x * (1 / y) where y is repeated, so that fewer numbers are divided; 1 / y must not overflow"""
+    return x / y, x * ops.reciprocal(y)
+
+
+def _sum_with_one(x, y) -> Any:
+    """Whether y is a sum of exponentials of which the greatest is exp(0), so that it is 1 or more (or 0, inf or NaN)."""
+    if y.op is OPS["where"] and y.args[1].op is FULL and y.args[1].attrs["value"] == 1:
+        y = y.args[2]
+    if y.op is not OPS["sum"] or y.args[0].op is not OPS["exp"] or y.args[0].args[0].op is not OPS["subtract"]:
+        return "the divisor is no sum of exponentials of differences"
+    values, top = y.args[0].args[0].args
+    while top.op.name in ("stop_gradient", "where") and top.args:
+        top = next((a for a in top.args if a.op is not FULL and a.dtype == top.dtype), top.args[0])
+    held = top.op is OPS["max"] and top.args[0] is values and top.attrs["axis"] == y.attrs["axis"]
+    return _fewer(x, y) if held else "nothing keeps the exponentials from vanishing together"
+
+
+@rule("rounding", where=_sum_with_one)
+def over_exponentials(x, y):
+    """x / y = x * (1 / y) where y is a sum of exponentials, the greatest exp(0), and repeated"""
     return x / y, x * ops.reciprocal(y)

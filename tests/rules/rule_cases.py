@@ -261,4 +261,5 @@ CASES = {
     "over_power_of_two": (lambda x: x / -4, lambda x: x / 3),
     "over_constant": (lambda x: x / 3, lambda x: x / 1e-39),
     "over_fewer": (lambda x, column: x / column, lambda x, y: x / y),
+    "over_exponentials": (lambda x: tg.softmax(x, axis=1), lambda x: tg.exp(x) / _fold("sum", tg.exp(x) + 1, 1)),
 }
