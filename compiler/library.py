@@ -5,6 +5,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from compiler.product_tiles import PRODUCT_TILES
+
 I8, I32, I64 = ir.IntType(8), ir.IntType(32), ir.IntType(64)
 
 
@@ -59,4 +61,4 @@ def blas_gemv(context, address, transposed, rows, columns, alpha, a, at_a, lda, 
     return sig, generate
 
 
-LIBRARY = {"blas_gemm": blas_gemm, "blas_gemv": blas_gemv}
+LIBRARY = {"blas_gemm": blas_gemm, "blas_gemv": blas_gemv, **PRODUCT_TILES}

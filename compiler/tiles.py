@@ -97,7 +97,7 @@ def _tile(builder, function, rows, vector, align, done):
     factor = builder.load(builder.bitcast(builder.gep(right, [right_at]), vector.as_pointer()), align=align)
     grown = []
     for start, total in zip(starts, sums, strict=True):
-        value = _spread(builder, builder.load(builder.gep(start, [left_at])), vector.count)
+        value = spread(builder, builder.load(builder.gep(start, [left_at])), vector.count)
         grown.append(builder.call(fma, [value, factor, total]))
     following = builder.add(k, one)
     k.add_incoming(zero, outer)
@@ -171,7 +171,7 @@ def _lanes(builder, function, number, size, step, done):
     builder.cbranch(builder.icmp_signed(">", count, I64(0)), loop, done)
     builder.position_at_end(loop)
     at = builder.phi(I64)
-    left = _spread(builder, builder.trunc(builder.sub(count, at), I32), LANES)
+    left = spread(builder, builder.trunc(builder.sub(count, at), I32), LANES)
     parts = []
     for part in range(step):
         needed_by = ir.Constant(order, [(j + part * LANES + step - 1) // step for j in range(LANES)])
@@ -187,7 +187,7 @@ def _lanes(builder, function, number, size, step, done):
     builder.cbranch(builder.icmp_signed("<", onward, count), loop, done)
 
 
-def _spread(builder, value, lanes):
+def spread(builder, value, lanes):
     """A vector with the value in every lane."""
     vector = ir.VectorType(value.type, lanes)
     none = ir.Constant(vector, ir.Undefined)

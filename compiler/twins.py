@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from compiler.panels import BLOCK, PANEL, ROOM
+
 
 def _cast(dtype):
     # astype never raises on NaN or overflow, the scalar constructors do
@@ -115,5 +117,25 @@ def _line_copy(to, at_to, source, at_source, step, count):
         into[:count] = source[at_source:][: (count - 1) * step + 1 : step]
 
 
+def _tile(rows):
+    def word(a, at_a, row_a, step_a, b, at_b, step_b, k, alpha, c, at_c, row_c):
+        wide = PANEL // a.itemsize
+        left, right = _matrix(a, at_a, rows, k, row_a, step_a), _matrix(b, at_b, k, wide, step_b)
+        _matrix(c, at_c, rows, wide, row_c)[...] = alpha * (left @ right)
+
+    return word
+
+
+def _panel_filled(w, b, at_b, row_b, k, transposed):
+    wide, side = PANEL // w.itemsize, BLOCK // w.itemsize
+    done = k // side * side if transposed else k
+    right = _matrix(b, at_b, wide, done, row_b).T if transposed else _matrix(b, at_b, done, wide, row_b)
+    _matrix(w, 0, done, wide, wide)[...] = right
+    return done
+
+
 LIBRARY = {"blas_gemm": _blas_gemm, "blas_gemv": _blas_gemv, "line_copy": _line_copy, "tile_sums": _tile_sums}
+LIBRARY |= {"tile_6": _tile(6), "tile_2": _tile(2)}
+LIBRARY |= {"panel_filled": _panel_filled, "panel_room": lambda like: np.empty(ROOM, like.dtype)}
+LIBRARY |= {"choose": lambda condition, a, b: a if condition else b}
 PYTHON = {"range": range, **CASTS, **INTRINSICS, **LIBRARY}

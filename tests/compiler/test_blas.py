@@ -56,6 +56,18 @@ def test_batches_leading_dimensions_and_python(dtype, spare, shared):
             np.testing.assert_allclose(result, expected, rtol=0, atol=1e-4)
 
 
+@pytest.mark.parametrize("dtype", ("float32", "float64"))
+def test_tiles_and_panels_at_their_edges(dtype):
+    """Whole tiles and what is left of rows, of columns, and of the inner size; one element beyond what a panel holds."""
+    kernel = blas.gemm_kernel(dtype)
+    for m, n, k, ta, tb in itertools.product((2, 5, 6, 20), (9, 16, 35), (1, 8, 19, 257), (0, 1), (0, 1)):
+        result, expected = product(lambda *args: driver.call(kernel, *args), dtype, m, n, k, ta, tb, alpha=0.5, spare=2)
+        np.testing.assert_allclose(result, expected, rtol=0, atol=1e-4, err_msg=f"{m} {n} {k} {ta} {tb}")
+    for m, n, ta, tb in itertools.product((3, 8), (9, 17), (0, 1), (0, 1)):
+        result, expected = product(kernel.run_python, dtype, m, n, 11, ta, tb, batch=2, alpha=0.5, spare=2)
+        np.testing.assert_allclose(result, expected, rtol=0, atol=1e-4, err_msg=f"{m} {n} {ta} {tb}")
+
+
 def test_sizes_beyond_32_bits_are_a_status():
     kernel, empty = blas.gemm_kernel("float32"), np.zeros(1, "f4")
     sizes = (1, 1 << 31, 2, 2, 0, 0, 2, 2, 2, 0, 0, 0, 1.0, 1.0)

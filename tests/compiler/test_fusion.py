@@ -16,7 +16,7 @@ def steps(function: object, *args: object) -> list[Step]:
     """The kernels a traced function runs, after one call."""
     with tg.mode("static"):
         function(*args)
-    return [s for s in function._latest().program.plan.steps if isinstance(s, Step)]
+    return [s for s in function._latest().program.plan.steps if isinstance(s, Step) and not s.joins]
 
 
 def training_step(batch: int, optimizer: str = "SGD"):
