@@ -113,7 +113,6 @@ class Fuser:
         for record in alone:
             for unit, reader in readers.get(record.args[0], ()):
                 if self._beside(unit, reader, record):
-                    self.unit_of[record] = unit
                     break
 
     def _beside(self, unit: Unit, reader: Record, record: Record) -> bool:
@@ -124,10 +123,12 @@ class Fuser:
             return False
         if not self.updating.isdisjoint(unit.members):
             return False
-        before = [self.unit_of[a] for r in unit.members for a in r.args if a in self.unit_of and a not in unit.members]
-        if self._depends(before, {self.unit_of[record]}):
+        own = self.unit_of[record]
+        if self.dependence.any_needs(self.dependence.before[unit], {own}) or not self._add_fold(unit, record, axes):
             return False
-        return self._add_fold(unit, record, axes)
+        self.unit_of[record] = unit
+        self.dependence.merged(unit, own)
+        return True
 
     # ------------------------------------------------------------------------------------ starting
 
