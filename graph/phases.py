@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from engine.errors import InternalError
 from graph.graph import Graph
+from graph.invariants import hoist_invariants
 from graph.residuals import keep_residuals
 from graph.rewrite import Firing, rewrite
 from graph.rulebook import FIDELITIES, Rulebook
@@ -45,6 +46,7 @@ class Whole:
 
 
 PHASES: tuple[Phase | Whole, ...] = (
+    Whole("invariants", hoist_invariants, "what is the same in every step of a scan is computed before it"),
     Whole("residuals", keep_residuals, "what a scan's backward pass would compute again is kept by the scan"),
     Phase("products", products, "transposes go into matrix products, before anything moves them"),
     Phase("canonical", canonical, "identities, constants, signs and views in one form, so that equal things meet"),

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from engine.control.body import Body
 from engine.custom import barrier
-from engine.lowering import Control, Scalar, View
-from engine.ops.dtype import leaf as LEAF
+from engine.lowering import Scalar, View
 from engine.ops.results import result_of
 from engine.record import Record, needed
 from engine.sizes import evaluate, product, same
 from graph.graph import Graph
 from graph.rewrite import carried
+from graph.scans import is_scan, leaf_for, replaced, scan_of, unmarked, with_args
 
 GUESS = 64  # of a size that only a call will bring, to compare what two ways of keeping things take
 
@@ -54,13 +53,14 @@ class Loop:
 
 def keep_residuals(graph: Graph) -> Graph:
     """The same program, in which no scan computes again what is dear and an earlier scan had."""
-    loops = {r: _loop(r) for r in graph.nodes if isinstance(r.op.lower, Control) and r.op.lower.kind == "scan"}
+    loops = {r: _loop(r) for r in graph.nodes if is_scan(r)}
     if len(loops) < 2:
         return graph
     place = {r: i for i, r in enumerate(graph.nodes)}
     moved = False
     for later in loops.values():
-        sources = dict.fromkeys(x.args[0] for x in later.record.args if x.args and x.args[0] in loops)
+        values = map(unmarked, later.record.args)
+        sources = dict.fromkeys(v.args[0] for v in values if v.args and v.args[0] in loops)
         for source in sorted(sources, key=lambda r: -place[r]):
             if same(source.attrs["length"], later.record.attrs["length"]):
                 moved |= _move(loops[source], later, place)
@@ -92,36 +92,38 @@ def _move(source: Loop, later: Loop, place: dict[Record, int]) -> bool:
             if there[node] is node:  # a constant of the later scan alone
                 _bring(source, node, later)
         else:
-            there[node] = _with_args(node, [there[a] for a in node.args])
+            there[node] = with_args(node, [there[a] for a in node.args])
     kept = [there[node] for node in chosen]
     source.kept += [k for k in kept if k not in source.kept]
     nodes = dict.fromkeys((*source.body.nodes, *source.body.inputs, *needed(kept)))
     source.body = Body(source.body.inputs, sorted(nodes, key=lambda r: r.serial), source.body.outputs)
-    _replace(later, {node: _leaf(node) for node in chosen}, [(source, k) for k in kept])
+    _replace(later, {node: leaf_for(node) for node in chosen}, [(source, k) for k in kept])
     return True
 
 
 def _same_values(source: Loop, later: Loop, place: dict[Record, int]) -> dict[Record, Record]:
     """The inputs of the later body that are values of the source's body in the same step, or known before both."""
     found: dict[Record, Record] = {}
-    body, fixed = source.body, dict(zip(source.consts, source.body.inputs, strict=False))
-    entries = dict(zip(source.xs, source.steps, strict=True))
+    body, fixed = source.body, dict(zip(map(unmarked, source.consts), source.body.inputs, strict=False))
+    entries = {
+        x if isinstance(x, tuple) else unmarked(x): leaf for x, leaf in zip(source.xs, source.steps, strict=True)
+    }
     first, carries = len(source.consts), len(source.carries)
     for x, leaf in zip(later.xs, later.steps, strict=True):
         if isinstance(x, tuple):
             if x[0] is source:
                 found[leaf] = x[1]
-        elif x in entries:
-            found[leaf] = entries[x]
-        elif x.args and x.args[0] is source.record:
-            number = x.attrs["index"] - len(body.outputs)
+        elif (value := unmarked(x)) in entries:
+            found[leaf] = entries[value]
+        elif value.args and value.args[0] is source.record:
+            number = value.attrs["index"] - len(body.outputs)
             if number >= 0:
                 found[leaf] = body.inputs[first + number]
-            elif x.attrs["index"] >= carries:
-                found[leaf] = body.outputs[x.attrs["index"]]
+            elif value.attrs["index"] >= carries:
+                found[leaf] = body.outputs[value.attrs["index"]]
     for c, leaf in zip(later.consts, later.body.inputs, strict=False):
-        if c in fixed:
-            found[leaf] = fixed[c]
+        if unmarked(c) in fixed:
+            found[leaf] = fixed[unmarked(c)]
         elif place[c] < place[source.record]:
             found[leaf] = leaf
     return found
@@ -166,22 +168,10 @@ def _bring(source: Loop, leaf: Record, later: Loop) -> None:
         source.body = Body((*inputs[:number], leaf, *inputs[number:]), source.body.nodes, source.body.outputs)
 
 
-def _leaf(record: Record) -> Record:
-    attrs = {"name": "kept", "kind": "input"}
-    return Record(LEAF, (), attrs, record.shape, record.dtype, record.origin, False)
-
-
-def _with_args(node: Record, args: Sequence[Record]) -> Record:
-    return Record(node.op, tuple(args), node.attrs, node.shape, node.dtype, node.origin, node.tracked)
-
-
 def _replace(loop: Loop, new: dict[Record, Record], rows: list[tuple[Loop, Record]]) -> None:
     """Read the keys of ``new`` from ``rows``, and drop the inputs that nobody needs then."""
     leaves = list(new.values())
-    for node in loop.body.nodes:
-        if node not in new and any(a in new for a in node.args):
-            new[node] = _with_args(node, [new.get(a, a) for a in node.args])
-    outputs = [new.get(r, r) for r in loop.body.outputs]
+    outputs = replaced(loop.body, new)
     used = set(needed(outputs))
     first, carries = len(loop.consts), len(loop.carries)
     inputs = [r for i, r in enumerate(loop.body.inputs) if r in used or first <= i < first + carries]
@@ -200,7 +190,7 @@ def _rebuilt(graph: Graph, loops: dict[Record, Loop]) -> Graph:
         elif record.args and record.args[0] in loops:
             made = _result(new[record.args[0]], loops[record.args[0]], record)
         elif any(new[a] is not a for a in record.args):
-            made = _with_args(record, [new[a] for a in record.args])
+            made = with_args(record, [new[a] for a in record.args])
         else:
             made = record
         new[record] = made
@@ -216,7 +206,6 @@ def _result(made: Record, loop: Loop, old: Record) -> Record:
 
 def _scan_of(loop: Loop, new: dict[Record, Record]) -> Record:
     """The record of a loop that has taken its final form, its operands being made."""
-    old = loop.record
     xs: list[Record] = []
     for x in loop.xs:
         if isinstance(x, tuple):
@@ -224,9 +213,6 @@ def _scan_of(loop: Loop, new: dict[Record, Record]) -> Record:
             xs.append(result_of(new[source.record], len(source.body.outputs) + source.kept.index(value)))
         else:
             xs.append(new[x])
-    args = (*(new[c] for c in loop.consts), *(new[c] for c in loop.carries), *xs)
-    outputs = (*loop.body.outputs, *loop.kept)
-    body = Body(loop.body.inputs, loop.body.nodes, outputs)
-    attrs: dict[str, Any] = {**old.attrs, "body": body, "consts": len(loop.consts)}
-    specs = old.op.infer(*(a.spec for a in args), **attrs)
-    return Record(old.op, args, attrs, tuple(s.shape for s in specs), tuple(s.dtype for s in specs), old.origin, False)
+    args = [*(new[c] for c in loop.consts), *(new[c] for c in loop.carries), *xs]
+    body = Body(loop.body.inputs, loop.body.nodes, (*loop.body.outputs, *loop.kept))
+    return scan_of(loop.record, body, args, len(loop.consts))

@@ -95,3 +95,21 @@ def test_two_scans_behind_one_and_lengths_that_vary(reverse):
         xs = RNG.normal(size=(steps, 3, 4))
         for a, b in zip(run(W, H, xs), slope(*map(tg.asarray, (W, H, xs))), strict=True):
             np.testing.assert_allclose(np.asarray(a), np.asarray(b), rtol=1e-9, atol=1e-12)
+
+
+def test_what_every_step_shares_is_computed_before_the_loop():
+    def step(w, h, x):
+        both = tg.softmax(tg.concat([w, w + 1.0], axis=1), axis=0)
+        h = tg.tanh(tg.matmul(h, tg.permute_dims(both[:, :4], (1, 0))) + x)
+        return h, h * 2.0
+
+    forward, backward = loops(compiled(step))
+    assert forward == ["matmul", "add", "tanh", "multiply"]
+    assert backward.count("matmul") == 2 and "exp" not in backward  # back to the carry, and to what all steps share
+
+
+def test_an_index_out_of_range_in_a_loop_of_no_steps_raises_nothing():
+    def run(w, xs):
+        return tg.scan(lambda c, x: (c + w[np.asarray([7])][0] * x, c), tg.asarray(0.0), xs)[0]
+
+    assert float(tg.compile(run)(np.ones(3, "f4"), np.ones(0, "f4"))) == 0
