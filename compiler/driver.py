@@ -147,24 +147,30 @@ class _Method(ctypes.Structure):
 
 
 FASTCALL = 0x0080
-_method: list[_Method] = []  # CPython keeps a pointer to it
+_methods: dict[str, _Method] = {}  # CPython keeps pointers to them
+
+
+def builtin(name: str, text: str, owner: object = None) -> Callable:
+    """A built-in function made of our own machine code: `ptr tg_KEY(ptr owner, ptr args, i64 count)`."""
+    key = _key(text)
+    if key not in _methods:
+        call = loader.obtain({key: lambda: _make(text, key)})[key]
+        _methods[key] = _Method(name.encode(), call, FASTCALL, None)
+    make = ctypes.pythonapi.PyCFunction_NewEx
+    make.restype, make.argtypes = ctypes.py_object, [ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p]
+    return make(ctypes.addressof(_methods[key]), owner, None)
 
 
 @cache
 def runner() -> Callable[[int, int, int], int]:
     """`run(table_address, first, last) -> int`, see decode(). Other Python threads run during the call.
 
-    A built-in function made of our own machine code, 5x cheaper to call than through ctypes.
+    A built-in function is 5x cheaper to call than one through ctypes.
     """
-    key = _key(BUILTIN)
     if not all(hasattr(ctypes.pythonapi, name) for name in PYTHON_API):
         # an interpreter that hides its C API from the linker
         return ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)(address())
-    call = loader.obtain({key: lambda: _make(BUILTIN, key)})[key]
-    _method.append(_Method(b"run", call, FASTCALL, b"run(table_address, first, last) -> status and row, see decode()"))
-    make = ctypes.pythonapi.PyCFunction_NewEx
-    make.restype, make.argtypes = ctypes.py_object, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]
-    return make(ctypes.addressof(_method[0]), None, None)
+    return builtin("run", BUILTIN)
 
 
 def table(kernels: list[int], blocks: list[int]) -> np.ndarray:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from compiler.objects import address_of
+from compiler.quick import Quick
 from engine.evaluation import Numbers
 from engine.state import STAMP
 
@@ -19,8 +20,10 @@ Array = np.ndarray[Any, Any]
 class Instance:
     """Words of the table, the words a call must patch, and the shapes of what it returns."""
 
-    def __init__(self, program: Program, sizes: dict[str, int], values: Numbers) -> None:
-        self.program, self.sizes = program, sizes
+    def __init__(
+        self, program: Program, shapes: tuple[tuple[int, ...], ...], sizes: dict[str, int], values: Numbers
+    ) -> None:
+        self.program, self.shapes, self.sizes = program, shapes, sizes
         self.memory = program.arena.memory  # kept alive, should the arena move
         self.words = program.form.fill(values, program.arena.addresses)
         self.table = self.words.ctypes.data + 8 * program.form.rows_at
@@ -30,6 +33,7 @@ class Instance:
             (tuple(values[rows].tolist()), p.buffer.dtype)
             for rows, p in zip(program.shapes.outputs, program.plan.outputs, strict=True)
         ]
+        self.quick: Quick | None = None
         self.stamp: Any = None  # STAMP.now when the words of the states were right
 
     def bring(self, addresses: list[int]) -> None:

@@ -17,11 +17,12 @@ from compiler.form import Form, Pairs, pairs
 from compiler.instance import Instance
 from compiler.objects import address_of
 from compiler.plan import Plan
+from compiler.quick import Quick, possible
 from compiler.recompute import Fit
 from compiler.shapes import Shapes
 from compiler.step import Callback
 from engine.errors import TRAPPED, FeedError, InternalError, Trap, UnsupportedError, trapped
-from engine.evaluation import Sizing
+from engine.evaluation import Numbers, Sizing
 from engine.sizes import evaluate, evaluated
 from engine.state import STAMP, Pending, State
 from graph import reference
@@ -56,6 +57,7 @@ class Program:
             for word, _ in self.form.uses.get(buffer, ()):
                 self.form.words[word] += address_of(array)
         self.brought = self._words([*plan.inputs, *plan.outputs, *plan.grads.values()])
+        self.uses = _grouped(self.brought.numbers, len(plan.inputs) + len(plan.outputs))
         self.pointed = self._words([*plan.states.values()])
         self.instances: dict[tuple[Any, ...], Instance] = {}
         self.lock = threading.RLock()
@@ -106,7 +108,7 @@ class Program:
                 self.instances.clear()  # their words point into the memory of before
             elif len(self.instances) >= INSTANCES:
                 self.instances.pop(next(iter(self.instances)))
-            found = self.instances[shapes] = Instance(self, sizes, values)
+            found = self.instances[shapes] = Instance(self, shapes, sizes, values)
         return found
 
     # ------------------------------------------------------------------------------------ the call
@@ -136,6 +138,27 @@ class Program:
             for state, pending in self.pending:
                 state._grad = pending
             return outputs
+
+    def quick(self, shapes: tuple[tuple[int, ...], ...], handle: type, had: list[tuple[State, bool]]) -> Quick | None:
+        """The native call for inputs of these shapes, ready to be called under the lock; None where there can be none.
+
+        ``handle``: the class of the results. ``had``: states, and whether the trace found gradients there.
+        """
+        if (
+            len(self.segments) > 1
+            or self.plan.grads
+            or any(isinstance(s, Callback) for s in self.segments)
+            or not possible(handle)
+        ):
+            return None
+        instance = self.instances.get(shapes) or self.instance(shapes)
+        self._own_states()
+        if instance.stamp is not STAMP.now:
+            instance.point_at_states()
+        if instance.quick is None:
+            instance.quick = Quick(instance, handle, had)
+        instance.quick.renew()
+        return instance.quick
 
     def _own_states(self) -> None:
         """Give states that are about to change an array of their own, where others hold it: they keep the old value."""
@@ -213,6 +236,15 @@ class Program:
         for place, value in zip(step.results, result if record.op.many else [result], strict=True):
             if place is not None:
                 _array(place, memory, instance.sizes)[...] = value
+
+
+def _grouped(numbers: Numbers, count: int) -> list[list[int]]:
+    """The places at which each number below ``count`` stands."""
+    found: list[list[int]] = [[] for _ in range(count)]
+    for place, number in enumerate(numbers.tolist()):
+        if number < count:
+            found[number].append(place)
+    return found
 
 
 def _array(place: Place, memory: dict[Buffer, Array], sizes: dict[str, int]) -> Array:

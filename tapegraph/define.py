@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from eager.tensor import Tensor
 from engine import dispatch, tree
 from engine.dtypes import as_dtype
 from engine.errors import ArgumentError, FeedError
@@ -18,6 +18,9 @@ from graph.builder import Builder
 from graph.graph import Graph
 from graph.symbol import Symbol
 from graph.trace import Trace
+from tapegraph.calls import Calls, Last
+from tapegraph.mode import checked
+from tapegraph.tracing import Slot
 
 
 class Definition:
@@ -69,9 +72,12 @@ class Compiled:
     def __init__(self, definition: Definition, outputs: Any, pinned: dict[str, int], fidelity: str) -> None:
         from compiler.pipeline import compile_graph  # numba comes in only where something must be compiled
 
-        self.structure = outputs
         self.traced = definition.graph(outputs)
         self.program, self.seconds = compile_graph(self.traced, fidelity=fidelity)
+        number = itertools.count()
+        structure = tree.map_tree(lambda _: Slot(next(number)), outputs)
+        self.calls = Calls(self.program, structure, [])
+        self._last: Last | None = None
         self.pinned = pinned
         self.inputs: dict[str, Shape] = {
             r.attrs["name"]: tuple(substitute(n, pinned) for n in r.shape) for r in self.traced.inputs
@@ -83,6 +89,12 @@ class Compiled:
             )
 
     def __call__(self, *args: Any, **feeds: Any) -> Any:
+        last = self._last
+        if last is not None and not feeds and not checked():
+            with last.lock:
+                found = last.call(*args)
+            if found is not None:
+                return found if last.shaped else self.calls.rebuild(found)
         names = self.program.names
         if len(args) > len(names):
             raise FeedError(f"takes {len(names)} inputs ({', '.join(names)}), got {len(args)}", op="compiled graph")
@@ -97,8 +109,8 @@ class Compiled:
         if missing:
             raise FeedError(f"input {', '.join(map(repr, missing))} is missing", op="compiled graph")
         arrays = [self._array(given[n], n, d) for n, d in zip(names, self.program.dtypes, strict=True)]
-        results = iter(self.program.run(arrays))
-        return tree.map_tree(lambda _: Tensor(next(results)), self.structure)
+        returned, self._last = self.calls.quick(arrays, self)
+        return returned
 
     def _array(self, value: Any, name: str, dtype: Any) -> np.ndarray[Any, Any]:
         if isinstance(value, Handle):

@@ -18,8 +18,9 @@ from engine.errors import ArgumentError, UnsupportedError
 from engine.sizes import Dim
 from graph.builder import Builder
 from graph.reference import solve_sizes
+from tapegraph.calls import Calls, Last
 from tapegraph.mode import checked, current_mode
-from tapegraph.tracing import Slot, trace_call
+from tapegraph.tracing import trace_call
 from tapegraph.version import Version
 
 SHAPES = 4096  # exact shapes remembered, so that a call with one of them finds its version at once
@@ -48,6 +49,7 @@ class Function:
         self.memory_budget = memory_budget
         self.versions: dict[Any, list[Version]] = {}
         self._quick: dict[Any, Version] = {}
+        self._last: Last | None = None
         self._lock = threading.RLock()
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
@@ -56,7 +58,15 @@ class Function:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if not self.always and current_mode() == "eager":
             return self.body(*args, **kwargs)
-        if isinstance(dispatch.current(), Builder):
+        interpreter, last = dispatch.current(), self._last
+        if last is not None and not kwargs and interpreter is last.interpreter and not checked():
+            with last.lock:
+                found = last.call(*args)
+            if found is not None:
+                version = last.owner
+                version.count += 1
+                return found if last.shaped else version.calls.rebuild(found)
+        if isinstance(interpreter, Builder):
             return self.body(*args, **kwargs)  # part of a larger trace
         return self._static(args, kwargs)
 
@@ -87,14 +97,17 @@ class Function:
                 if len(self._quick) >= SHAPES:
                     self._quick.clear()
                 version = self._quick[quick] = self._version(quick, args, kwargs, arrays)
-        version.calls += 1
-        program = version.program
-        results = program.run_checked(arrays) if checked() else program.run(arrays)
+        version.count += 1
         if version.rebound:
+            results, returned = version.calls.run(arrays)
             given = [a for a in flat if type(a) in (Tensor, np.ndarray)]
             for argument, output in version.rebound:
                 _assign(given[argument], results[output])
-        return _rebuild(version.outputs, results)
+            return returned
+        returned, last = version.calls.quick(arrays, version)
+        if flat is args and len(arrays) == len(args):
+            self._last = last if version.settled() else None
+        return returned
 
     def _version(
         self, quick: Any, args: tuple[Any, ...], kwargs: dict[str, Any], arrays: list[np.ndarray[Any, Any]]
@@ -154,14 +167,12 @@ class Function:
                 stacklevel=4,
             )
         return Version(
-            program,
-            traced.outputs,
+            Calls(program, traced.outputs, list(traced.trace.had_grad.items())),
             traced.shapes,
             traced.learned,
             traced.rebound,
             cause,
             seconds | rest,
-            had_grads=list(traced.trace.had_grad.items()),
             watched=[*traced.trace.watched, *((s, "trainable", s.trainable) for s in traced.graph.states)],
         )
 
@@ -208,12 +219,6 @@ def _assign(argument: Any, value: np.ndarray[Any, Any]) -> None:
         argument._rebind(Tensor(value))
     else:
         np.copyto(argument, value)
-
-
-def _rebuild(structure: Any, results: list[np.ndarray[Any, Any]]) -> Any:
-    if type(structure) is Slot:
-        return Tensor(results[structure.number])
-    return tree.map_tree(lambda s: Tensor(results[s.number]) if type(s) is Slot else s, structure)
 
 
 def _constant_key(value: Any) -> Any:

@@ -10,9 +10,10 @@ import numpy as np
 from compiler import pool
 from engine.errors import FeedError
 from engine.sizes import Dim, Size
-from engine.state import STAMP, State
+from engine.state import STAMP
 from graph.graph import Graph
 from graph.reference import solve_sizes
+from tapegraph.calls import Calls
 
 if TYPE_CHECKING:
     from compiler.runtime import Program
@@ -22,17 +23,20 @@ if TYPE_CHECKING:
 class Version:
     """One compiled version of a function, with why it was made and what it cost (seconds)."""
 
-    program: Program
-    outputs: Any  # structure of the results
+    calls: Calls
     shapes: list[tuple[Size, ...]]
     learned: list[str]
     rebound: list[tuple[int, int]]  # (argument, output): arguments the program assigned to
     cause: str
     seconds: dict[str, float]
-    had_grads: list[tuple[State, bool]] = field(default_factory=list)
     watched: list[tuple[Any, str, Any]] = field(default_factory=list)  # (object, attribute, value when traced)
-    calls: int = 0
+    count: int = 0  # of calls
     stamp: Any = None  # STAMP.now when what is watched was looked at last
+
+    @property
+    def program(self) -> Program:
+        """The compiled graph."""
+        return self.calls.program
 
     @property
     def graph(self) -> Graph:
@@ -57,9 +61,13 @@ class Version:
 
     def fresh(self) -> bool:
         """Whether gradients and freezing are as they were when it was traced."""
-        for state, held in self.had_grads:
+        for state, held in self.calls.had:
             if (state._grad is not None) != held:
                 return False
+        return self.settled()
+
+    def settled(self) -> bool:
+        """Whether all that the trace depends on, but for gradients, is as it was."""
         if self.stamp is not STAMP.now:
             for owner, attribute, value in self.watched:
                 if getattr(owner, attribute) != value:
@@ -69,7 +77,7 @@ class Version:
 
     def stale(self) -> str:
         """What has changed since the trace, as a cause for another one."""
-        for state, held in self.had_grads:
+        for state, held in self.calls.had:
             if (state._grad is not None) != held:
                 return f"{state.name or 'a state'} {'no longer has' if held else 'has'} a gradient when the call begins"
         for owner, attribute, value in self.watched:
@@ -94,7 +102,7 @@ class Version:
             f"     inputs: {inputs}",
             f"     sizes learned from the program: {', '.join(self.learned) or 'none'}",
             f"     {len(self.graph.nodes)} nodes, {len(self.optimised.nodes)} after optimisation, "
-            f"{len(self.program.plan.steps)} steps; {self.calls} calls",
+            f"{len(self.program.plan.steps)} steps; {self.count} calls",
             f"     threads: {pool.threads()}, for the {self.program.plan.shareable} steps that run in pieces where they are large",
             f"     cost: {times}",
             f"     kernels: {report.compiled} compiled, {report.disk} from disk, {report.registry} shared",

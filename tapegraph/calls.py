@@ -1,0 +1,71 @@
+"""Calls of a compiled program: the quick native one where it fits, else the plain one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from eager.tensor import Tensor
+from engine import dispatch, tree
+from engine.state import State
+from tapegraph.mode import checked
+from tapegraph.tracing import Slot
+
+if TYPE_CHECKING:
+    from compiler.runtime import Program
+
+Array = np.ndarray[Any, Any]
+
+
+class Last:
+    """The last call of a function, kept to be repeated: its arguments are checked by the native call itself.
+
+    ``interpreter``: the one it was made under. ``shaped``: whether handles as they come are what the function returns.
+    """
+
+    __slots__ = ("call", "interpreter", "lock", "owner", "shaped")
+
+    def __init__(self, program: Program, quick: Any, owner: Any, shaped: bool) -> None:
+        self.call = quick.call
+        self.lock = program.lock
+        self.interpreter = dispatch.current()
+        self.owner = owner
+        self.shaped = shaped
+
+
+class Calls:
+    """How a program is called. ``structure``: of its results, slots where they go. ``had``: see ``Program.quick``."""
+
+    def __init__(self, program: Program, structure: Any, had: list[tuple[State, bool]]) -> None:
+        self.program, self.structure, self.had = program, structure, had
+        count = len(program.plan.outputs)
+        slots = tuple(Slot(n) for n in range(count))
+        self.shaped = structure == slots[0] if count == 1 else type(structure) is tuple and structure == slots
+
+    def run(self, arrays: Sequence[Array]) -> tuple[list[Array], Any]:
+        """The results as arrays, and the structure of tensors the function returns."""
+        program = self.program
+        results = program.run_checked(arrays) if checked() else program.run(arrays)
+        return results, self.rebuild([Tensor(r) for r in results])
+
+    def quick(self, arrays: Sequence[Array], owner: Any) -> tuple[Any, Last | None]:
+        """What the function returns, and the call to be repeated where it was a quick one."""
+        program = self.program
+        if not checked():
+            with program.lock:
+                quick = program.quick(tuple([a.shape for a in arrays]), Tensor, self.had)
+                found = None if quick is None else quick.call(*arrays)
+            if quick is not None and found is not None:
+                last = Last(program, quick, owner, self.shaped)
+                return found if self.shaped else self.rebuild(found), last
+        return self.run(arrays)[1], None
+
+    def rebuild(self, results: Any) -> Any:
+        """The structure the function returns from its tensors: one, or several in order."""
+        if type(results) is Tensor:
+            results = (results,)
+        if type(self.structure) is Slot:
+            return results[self.structure.number]
+        return tree.map_tree(lambda s: results[s.number] if type(s) is Slot else s, self.structure)
