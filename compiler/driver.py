@@ -105,12 +105,16 @@ def _key(text: str) -> str:
     return "driver_" + hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
+def compiled(text: str) -> int:
+    """Address of the function `tg_KEY` that a text in LLVM's language defines."""
+    key = _key(text)
+    return loader.obtain({key: lambda: _make(text, key)})[key]
+
+
 @cache
 def control(kind: str) -> int:
     """Address of the driver of control rows, `int64 kernel(int64* block)`: "loop" or "switch"."""
-    text = WALK + CONTROL[kind]
-    key = _key(text)
-    return loader.obtain({key: lambda: _make(text, key)})[key]
+    return compiled(WALK + CONTROL[kind])
 
 
 @cache
@@ -131,8 +135,7 @@ def spoken(text: str) -> int:
 @cache
 def address() -> int:
     """Address of `int64 run(int64* table, int64 first, int64 last)`."""
-    key = _key(TEXT)
-    return loader.obtain({key: lambda: _make(TEXT, key)})[key]
+    return compiled(TEXT)
 
 
 class _Method(ctypes.Structure):
@@ -154,8 +157,7 @@ def builtin(name: str, text: str, owner: object = None) -> Callable:
     """A built-in function made of our own machine code: `ptr tg_KEY(ptr owner, ptr args, i64 count)`."""
     key = _key(text)
     if key not in _methods:
-        call = loader.obtain({key: lambda: _make(text, key)})[key]
-        _methods[key] = _Method(name.encode(), call, FASTCALL, None)
+        _methods[key] = _Method(name.encode(), compiled(text), FASTCALL, None)
     make = ctypes.pythonapi.PyCFunction_NewEx
     make.restype, make.argtypes = ctypes.py_object, [ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p]
     return make(ctypes.addressof(_methods[key]), owner, None)

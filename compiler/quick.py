@@ -49,7 +49,6 @@ class Quick:
         self.stamp: Any = None
         grad = objects.slot(State, "_grad") or 0
         first, last = program.segments[0] if program.segments else (0, 0)
-        setter, few, many = instance.threads.words if instance.threads else (0, 0, 0)
         head = {
             "walk": driver.address(),
             "table": instance.table,
@@ -61,9 +60,6 @@ class Quick:
             "handle_type": id(handle),
             "none": id(None),
             "create": objects.new_from_descr(),
-            "set_threads": setter,
-            "few": few,
-            "many": many,
             "inputs": len(plan.inputs),
             "states": len(self.updated),
             "grads": len(had),

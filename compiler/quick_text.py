@@ -13,7 +13,7 @@ import re
 
 from compiler.objects import DATA, DESCR, DIMS, FLAGS, RANK, TYPE
 
-HEADER = "walk table first last stamp_at stamp array_type handle_type none create set_threads few many"
+HEADER = "walk table first last stamp_at stamp array_type handle_type none create"
 HEADER += " inputs states grads kept results single"
 C_CONTIGUOUS = 1  # NumPy's flag
 
@@ -26,7 +26,7 @@ def _header() -> str:
     numbers = {"table", "first", "last", "inputs", "states", "grads", "kept", "results", "single"}
     lines = [_load("record", "self", DATA)]
     for number, name in enumerate(HEADER.split()):
-        kind = "i32" if name in ("few", "many") else "i64" if name in numbers else "ptr"
+        kind = "i64" if name in numbers else "ptr"
         lines.append(_load(name, "record", 8 * number, kind))
     lines.append(f"  %body = getelementptr i64, ptr %record, i64 {len(HEADER.split())}")
     return "\n".join(lines)
@@ -253,18 +253,7 @@ make:
 {_loop("result", "%results", "%results.begin", "make", "run", _RESULT)}run:
   call void @hold(ptr %body, i64 %inputs, ptr @Py_IncRef)
   %thread = call ptr @PyEval_SaveThread()
-  %limited = icmp ne ptr %set_threads, null
-  br i1 %limited, label %limit, label %walking
-limit:
-  call void %set_threads(i32 %few)
-  br label %walking
-walking:
   %status = call i64 %walk(i64 %table, i64 %first, i64 %last)
-  br i1 %limited, label %unlimit, label %walked
-unlimit:
-  call void %set_threads(i32 %many)
-  br label %walked
-walked:
   call void @PyEval_RestoreThread(ptr %thread)
   call void @hold(ptr %body, i64 %inputs, ptr @Py_DecRef)
   %answered = load ptr, ptr %answer
@@ -278,7 +267,7 @@ failed:
         "keep",
         "%kept",
         "%grad.at",
-        "walked",
+        "run",
         "done",
         f'''{_load("home", "keep.at", 0)}
 {_load("left", "keep.at", 8)}

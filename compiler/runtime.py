@@ -62,6 +62,7 @@ class Program:
         self.instances: dict[tuple[Any, ...], Instance] = {}
         self.lock = threading.RLock()
         self.segments = self._segments()
+        self.native = all(native(s) for s in plan.steps)
         self.names = [r.attrs["name"] for r in plan.graph.inputs]
         self.dtypes = [r.dtype for r in plan.graph.inputs]
 
@@ -127,7 +128,7 @@ class Program:
                 if array.dtype is not dtype and array.dtype != dtype:
                     self._wrong_dtype(arrays)
                 ready.append(array if array.flags.c_contiguous else np.ascontiguousarray(array))
-            self._own_states()
+            self.own_states()
             if instance.stamp is not STAMP.now:
                 instance.point_at_states()
             for state in self.plan.grads:
@@ -135,24 +136,23 @@ class Program:
             outputs = [np.empty(shape, dtype) for shape, dtype in instance.outputs]
             instance.bring([address_of(a) for a in (*ready, *outputs, *self.held.values())])
             self._execute(instance, ready, outputs)
-            for state, pending in self.pending:
-                state._grad = pending
+            self.leave_gradients()
             return outputs
+
+    def leave_gradients(self) -> None:
+        """Let each state's gradient be what the call left in memory."""
+        for state, pending in self.pending:
+            state._grad = pending
 
     def quick(self, shapes: tuple[tuple[int, ...], ...], handle: type, had: list[tuple[State, bool]]) -> Quick | None:
         """The native call for inputs of these shapes, ready to be called under the lock; None where there can be none.
 
         ``handle``: the class of the results. ``had``: states, and whether the trace found gradients there.
         """
-        if (
-            len(self.segments) > 1
-            or self.plan.grads
-            or any(isinstance(s, Callback) for s in self.segments)
-            or not possible(handle)
-        ):
+        if not self.native or self.plan.grads or not possible(handle):
             return None
         instance = self.instances.get(shapes) or self.instance(shapes)
-        self._own_states()
+        self.own_states()
         if instance.stamp is not STAMP.now:
             instance.point_at_states()
         if instance.quick is None:
@@ -160,7 +160,7 @@ class Program:
         instance.quick.renew()
         return instance.quick
 
-    def _own_states(self) -> None:
+    def own_states(self) -> None:
         """Give states that are about to change an array of their own, where others hold it: they keep the old value."""
         for state in self.plan.updated:
             if getrefcount(state._value) != _SOLE_OWNER:
@@ -200,9 +200,9 @@ class Program:
                 continue
             result = self.runner(instance.table, *segment)
             if result:
-                self._failed(result, instance, inputs)
+                self.failed(result, instance, inputs)
 
-    def _failed(self, result: int, instance: Instance, inputs: list[Array]) -> None:
+    def failed(self, result: int, instance: Instance, inputs: list[Array]) -> None:
         """Replay the call node by node: no state has been written, so the mistake happens again, at its own line."""
         decoded = driver.decode(result)
         assert decoded is not None

@@ -19,9 +19,12 @@ from engine.sizes import Dim
 from graph.builder import Builder
 from graph.reference import solve_sizes
 from tapegraph.calls import Calls, Last
+from tapegraph.many import many
 from tapegraph.mode import checked, current_mode
 from tapegraph.tracing import trace_call
 from tapegraph.version import Version
+
+Array = np.ndarray[Any, Any]
 
 SHAPES = 4096  # exact shapes remembered, so that a call with one of them finds its version at once
 
@@ -72,31 +75,21 @@ class Function:
 
     # ------------------------------------------------------------------------------------ static mode
 
+    def many(self, *args: Any, **kwargs: Any) -> Any:
+        """Several calls in one, the states carried from each to the next: equal to a loop, without its cost.
+
+        Every array among the arguments has one more axis in front, along which the batches lie; other arguments are the
+        same in every call. A single list or iterator is taken for batches one by one: a tuple of arguments, or the only
+        one. Returns what the function returns, each tensor with the batches along a new first axis.
+
+        What Python does between calls does not happen between batches: a schedule of learning rates that is to move
+        with every batch is stepped inside the function. In eager mode it is the loop. An error's note names the batch;
+        the batches before it have been computed.
+        """
+        return many(self, args, kwargs)
+
     def _static(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        flat: Any = args
-        structure: Any = len(args)
-        if kwargs or not tree.NESTED.isdisjoint(map(type, args)):
-            flat = tree.leaves([*args, *kwargs.values()])
-            structure = repr(tree.map_tree(lambda _: 0, [list(args), kwargs]))
-        arrays: list[np.ndarray[Any, Any]] = []
-        shapes = []
-        key: list[Any] = []
-        for a in flat:
-            if type(a) is Tensor:
-                a = a._value
-            if type(a) is np.ndarray:
-                arrays.append(a)
-                shapes.append(a.shape)
-                key.append(a.dtype)
-            else:
-                key.append(_constant_key(a))
-        quick = (tuple(key), tuple(shapes), structure, dispatch.current().grad_enabled)
-        version = self._quick.get(quick)
-        if version is None or not version.fresh():
-            with self._lock:
-                if len(self._quick) >= SHAPES:
-                    self._quick.clear()
-                version = self._quick[quick] = self._version(quick, args, kwargs, arrays)
+        version, flat, arrays = self.serving(args, kwargs)
         version.count += 1
         if version.rebound:
             results, returned = version.calls.run(arrays)
@@ -109,9 +102,18 @@ class Function:
             self._last = last if version.settled() else None
         return returned
 
-    def _version(
-        self, quick: Any, args: tuple[Any, ...], kwargs: dict[str, Any], arrays: list[np.ndarray[Any, Any]]
-    ) -> Version:
+    def serving(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Version, Any, list[Array]]:
+        """The version that serves these arguments, compiled where there is none; their leaves, and the arrays."""
+        quick, flat, arrays = signature(args, kwargs)
+        version = self._quick.get(quick)
+        if version is None or not version.fresh():
+            with self._lock:
+                if len(self._quick) >= SHAPES:
+                    self._quick.clear()
+                version = self._quick[quick] = self._version(quick, args, kwargs, arrays)
+        return version, flat, arrays
+
+    def _version(self, quick: Any, args: tuple[Any, ...], kwargs: dict[str, Any], arrays: list[Array]) -> Version:
         key, shapes, structure, grad = quick
         kind = (key, tuple(map(len, shapes)), structure, grad)
         known = self.versions.setdefault(kind, [])
@@ -122,7 +124,7 @@ class Function:
         known.append(version)
         return version
 
-    def _cause(self, kind: Any, arrays: list[np.ndarray[Any, Any]]) -> str:
+    def _cause(self, kind: Any, arrays: list[Array]) -> str:
         if not any(self.versions.values()):
             return "first call"
         known = self.versions[kind]
@@ -213,7 +215,30 @@ class Function:
         return versions[-1]
 
 
-def _assign(argument: Any, value: np.ndarray[Any, Any]) -> None:
+def signature(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, list[Array]]:
+    """What tells calls apart (dtypes and Python values, shapes, structure, whether gradients are recorded); the leaves
+    of the arguments, and the arrays among them."""
+    flat: Any = args
+    structure: Any = len(args)
+    if kwargs or not tree.NESTED.isdisjoint(map(type, args)):
+        flat = tree.leaves([*args, *kwargs.values()])
+        structure = repr(tree.map_tree(lambda _: 0, [list(args), kwargs]))
+    arrays: list[Array] = []
+    shapes = []
+    key: list[Any] = []
+    for a in flat:
+        if type(a) is Tensor:
+            a = a._value
+        if type(a) is np.ndarray:
+            arrays.append(a)
+            shapes.append(a.shape)
+            key.append(a.dtype)
+        else:
+            key.append(_constant_key(a))
+    return (tuple(key), tuple(shapes), structure, dispatch.current().grad_enabled), flat, arrays
+
+
+def _assign(argument: Any, value: Array) -> None:
     """Give an argument the value the program assigned to it, as eager mode does on the way."""
     if type(argument) is Tensor:
         argument._rebind(Tensor(value))
