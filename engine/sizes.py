@@ -27,6 +27,9 @@ class SizePolicy(Protocol):
     def hint(self, dim: Dim) -> int | None:
         """A number to show in messages, where one is known."""
 
+    def require(self, requirement: Any) -> None:
+        """Take note of what must hold of a size (an ``engine.requirements.Requirement``)."""
+
 
 class Undecided:
     """The default policy: a named size has no value while the graph is built."""
@@ -43,9 +46,15 @@ class Undecided:
     def hint(self, dim: Dim) -> int | None:
         return None
 
+    def require(self, requirement: Any) -> None:
+        pass
+
 
 _UNDECIDED = Undecided()
 _policy: ContextVar[SizePolicy] = ContextVar("size_policy", default=_UNDECIDED)
+
+
+size_policy_now = _policy.get
 
 
 @contextmanager
@@ -344,11 +353,6 @@ def product(sizes: Iterable[Size]) -> Size:
 def static_shape(shape: Shape) -> bool:
     """Whether every size is a number."""
     return not any(isinstance(n, Dim) for n in shape)
-
-
-def seen(size: Size) -> int | None:
-    """The number behind a size in the call being traced, without making anything depend on it; None where none is known."""
-    return _policy.get().hint(size) if isinstance(size, Dim) else size
 
 
 def show_size(size: Size) -> str:

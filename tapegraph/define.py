@@ -13,7 +13,8 @@ from engine import dispatch, tree
 from engine.dtypes import as_dtype
 from engine.errors import ArgumentError, FeedError
 from engine.handle import Handle
-from engine.sizes import Dim, Shape, Size, substitute
+from engine.requirements import Requirement
+from engine.sizes import Dim, Shape, Size, Undecided, size_policy, substitute
 from graph.builder import Builder
 from graph.graph import Graph
 from graph.symbol import Symbol
@@ -23,12 +24,33 @@ from tapegraph.mode import checked
 from tapegraph.tracing import Slot
 
 
+class _Noting(Undecided):
+    """The size policy of a graph built by hand: what ops require of named sizes is noted for the calls."""
+
+    def __init__(self) -> None:
+        self.required: list[Requirement] = []
+
+    def require(self, requirement: Requirement) -> None:
+        self.required.append(requirement)
+
+
+class _Given(Undecided):
+    """The size policy of a call: every name has a number."""
+
+    def __init__(self, sizes: Mapping[str, int]) -> None:
+        self.sizes = sizes
+
+    def hint(self, dim: Dim) -> int | None:
+        return dim.evaluate(self.sizes) if dim.names() <= self.sizes.keys() else None
+
+
 class Definition:
     """A graph under construction; inside its ``with`` block, ops write into it."""
 
     def __init__(self) -> None:
         self.trace = Trace()
         self.builder = Builder(self.trace)
+        self.policy = _Noting()
 
     def input(self, name: str, shape: Any = (), dtype: Any = "float32") -> Symbol:
         """A symbol for a value the call will bring.
@@ -79,6 +101,8 @@ class Compiled:
         self.calls = Calls(self.program, structure, [])
         self._last: Last | None = None
         self.pinned = pinned
+        named = set(self.traced.names())
+        self.required = [r for r in definition.policy.required if r.size.names() <= named]
         self.inputs: dict[str, Shape] = {
             r.attrs["name"]: tuple(substitute(n, pinned) for n in r.shape) for r in self.traced.inputs
         }
@@ -109,8 +133,19 @@ class Compiled:
         if missing:
             raise FeedError(f"input {', '.join(map(repr, missing))} is missing", op="compiled graph")
         arrays = [self._array(given[n], n, d) for n, d in zip(names, self.program.dtypes, strict=True)]
+        if self.required:
+            self._check(self.program.shapes.solve([a.shape for a in arrays])[0])
         returned, self._last = self.calls.quick(arrays, self)
         return returned
+
+    def _check(self, sizes: Mapping[str, int]) -> None:
+        """Raise the error of an op that cannot do with sizes like these."""
+        for requirement in self.required:
+            if requirement.size.evaluate(sizes) < requirement.least:
+                with size_policy(_Given(sizes)):
+                    mistake = requirement.mistake()
+                mistake.origin = requirement.origin  # type: ignore[attr-defined]
+                raise mistake
 
     def _array(self, value: Any, name: str, dtype: Any) -> np.ndarray[Any, Any]:
         if isinstance(value, Handle):
@@ -142,5 +177,5 @@ def static() -> Iterator[Definition]:
         predict = g.compile(y)
     """
     definition = Definition()
-    with dispatch.interpret(definition.builder):
+    with size_policy(definition.policy), dispatch.interpret(definition.builder):
         yield definition

@@ -173,6 +173,7 @@ class Function:
             traced.shapes,
             traced.learned,
             traced.rebound,
+            traced.required,
             cause,
             seconds | rest,
             watched=[*traced.trace.watched, *((s, "trainable", s.trainable) for s in traced.graph.states)],

@@ -14,6 +14,7 @@ from engine import dispatch, tree
 from engine.dtypes import as_dtype
 from engine.errors import UnsupportedError
 from engine.handle import Handle
+from engine.requirements import Requirement
 from engine.sizes import Dim, Size, evaluate, names_in, same, size_policy, substitute
 from graph.builder import Builder
 from graph.graph import Graph
@@ -35,6 +36,10 @@ class _Learning:
 
     def __init__(self, seen: Mapping[str, int]) -> None:
         self.seen = seen
+        self.required: list[Requirement] = []
+
+    def require(self, requirement: Requirement) -> None:
+        self.required.append(requirement)
 
     def hint(self, dim: Dim) -> int:
         return dim.evaluate(self.seen)
@@ -82,7 +87,7 @@ class Traced:
     """A traced call: its graph, the structure of its results, and what it turned out to depend on.
 
     ``shapes``: of each array argument, in sizes and names. ``learned``: what the program made known about them.
-    ``rebound``: arguments the program assigned to (``x[i] = v``), by number, with the output that is their new value.
+    ``required``: what must hold of sizes. ``rebound``: arguments the program assigned to (``x[i] = v``), by number, with the output that is their new value.
     """
 
     graph: Graph
@@ -90,6 +95,7 @@ class Traced:
     shapes: list[tuple[Size, ...]]
     learned: list[str]
     rebound: list[tuple[int, int]]
+    required: list[Requirement]
     trace: Trace
 
 
@@ -120,13 +126,14 @@ def trace_call(
     learned: list[str] = []
     for _ in range(RESTARTS):
         try:
-            trace, structure, records, rebound = _run(body, args, kwargs, [name for name, _ in arrays], shapes, seen)
+            policy = _Learning(seen)
+            trace, structure, records, rebound = _run(body, args, kwargs, [name for name, _ in arrays], shapes, policy)
         except _Learned as found:
             facts = found.facts
             shapes = [tuple(substitute(n, facts) for n in shape) for shape in shapes]
             learned += [f"{name} = {fact}" for name, fact in facts.items()]
         else:
-            return Traced(trace.finish(records), structure, shapes, learned, rebound, trace)
+            return Traced(trace.finish(records), structure, shapes, learned, rebound, policy.required, trace)
     raise UnsupportedError("the trace kept asking for sizes", op=getattr(body, "__name__", "function"))
 
 
@@ -136,7 +143,7 @@ def _run(
     kwargs: Mapping[str, Any],
     names: list[str],
     shapes: list[tuple[Size, ...]],
-    seen: Mapping[str, int],
+    policy: _Learning,
 ) -> tuple[Trace, Any, list[Any], list[tuple[int, int]]]:
     trace = Trace()
     builder = Builder(trace, dispatch.current().grad_enabled)
@@ -161,7 +168,7 @@ def _run(
     records: list[Any] = []
     symbols: list[Symbol] = []
     rebound = []
-    with size_policy(_Learning(seen)), dispatch.interpret(builder):
+    with size_policy(policy), dispatch.interpret(builder):
         call = [tree.map_tree(symbol, a) for a in args]
         named = {k: tree.map_tree(symbol, v) for k, v in kwargs.items()}
         structure = tree.map_tree(output, body(*call, **named))

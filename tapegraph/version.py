@@ -9,6 +9,7 @@ import numpy as np
 
 from compiler import pool
 from engine.errors import FeedError
+from engine.requirements import Requirement
 from engine.sizes import Dim, Size
 from engine.state import STAMP
 from graph.graph import Graph
@@ -27,6 +28,7 @@ class Version:
     shapes: list[tuple[Size, ...]]
     learned: list[str]
     rebound: list[tuple[int, int]]  # (argument, output): arguments the program assigned to
+    required: list[Requirement]
     cause: str
     seconds: dict[str, float]
     watched: list[tuple[Any, str, Any]] = field(default_factory=list)  # (object, attribute, value when traced)
@@ -54,10 +56,11 @@ class Version:
             if any(isinstance(want, Dim) and got == 1 for want, got in zip(shape, array.shape, strict=True)):
                 return False  # 1 broadcasts, so it is always compiled apart
         try:
-            solve_sizes(self.graph, {n: a.shape for n, a in zip(self.program.names, arrays, strict=True)})
+            sizes = solve_sizes(self.graph, {n: a.shape for n, a in zip(self.program.names, arrays, strict=True)})
         except FeedError:
             return False
-        return True
+        # What is not met is traced again, and the trace raises the error at the user's line.
+        return all(r.size.evaluate(sizes) >= r.least for r in self.required if r.size.names() <= sizes.keys())
 
     def fresh(self) -> bool:
         """Whether gradients and freezing are as they were when it was traced."""

@@ -15,7 +15,8 @@ from engine.ops.joins import concat
 from engine.ops.samples import array
 from engine.ops.shape import broadcast_to
 from engine.ops.slices import flip, part, slice_, slice_set
-from engine.sizes import Size, seen, show_size
+from engine.requirements import require
+from engine.sizes import Size, larger, show_size
 from engine.spec import DType
 
 _MODES = {"constant": "constant", "reflect": "reflect", "replicate": "replicate", "circular": "circular"}
@@ -85,27 +86,34 @@ def _padded(x: Any, widths: Widths, mode: str, value: Any) -> Any:
 def _cropped(x: Any, cut: Widths) -> Any:
     sizes = tuple(n - before - after for n, (before, after) in zip(x.shape, cut, strict=True))
     for axis, (n, (before, after)) in enumerate(zip(x.shape, cut, strict=True)):
-        count = seen(n)
-        if count is not None and count < before + after:
-            raise ShapeError(
+
+        def mistake(axis: int = axis, n: Size = n, before: int = before, after: int = after) -> ShapeError:
+            return ShapeError(
                 f"{before} and {after} elements cannot be cut off axis {axis} of {show_size(n)}",
                 op="pad",
                 operands=(x,),
             )
+
+        require(n, before + after, mistake)
     return apply(slice_, x, starts=tuple(a for a, _ in cut), sizes=sizes, steps=(1,) * x.ndim)
 
 
 def _extended(x: Any, axis: int, before: int, after: int, mode: str) -> Any:
     """One axis widened by elements of its own."""
     n: Size = x.shape[axis]
-    count, needed = seen(n), {"reflect": max(before, after) + 1, "replicate": 1, "circular": max(before, after)}[mode]
-    if count is not None and (before or after) and count < needed:
-        raise ShapeError(
-            f"mode {mode!r} takes up to {max(count - (mode == 'reflect'), 0)} elements from axis {axis} of "
-            f"{show_size(n)}, not {max(before, after)}",
+    needed = {"reflect": max(before, after) + 1, "replicate": 1, "circular": max(before, after)}[mode]
+
+    def mistake() -> ShapeError:
+        most = larger(n - 1, 0) if mode == "reflect" else n
+        return ShapeError(
+            f"mode {mode!r} takes up to {show_size(most)} elements from axis {axis} of {show_size(n)}, "
+            f"not {max(before, after)}",
             op="pad",
             operands=(x,),
         )
+
+    if before or after:
+        require(n, needed, mistake)
 
     def piece(count: int, ahead: bool) -> Any:
         match mode:

@@ -18,7 +18,8 @@ from engine.ops.reduce import max as max_
 from engine.ops.statistics import mean
 from engine.ops.windows import Slide, batched, pairs, per_axis
 from engine.ops.windows_ops import how, window_chosen, window_max, window_place, window_sum
-from engine.sizes import Shape, Size, larger, seen
+from engine.requirements import require
+from engine.sizes import Shape, Size, larger
 
 
 def _slide(
@@ -35,10 +36,14 @@ def _slide(
                 f"padding {max(sides)} is more than half of the window of {k}", op=op, fix="pad the input with pad"
             )
     sizes = x.shape[x.ndim - rank :]
-    if any(seen(n) == 0 for n in sizes):
-        raise ShapeError("an axis without elements has no windows", op=op, operands=(x,))
+    _need_elements(op, x, sizes)
     slide.check(sizes, op, x)
     return slide, _rounded_up(slide, sizes) if ceil_mode else slide.results(sizes)
+
+
+def _need_elements(op: str, x: Any, sizes: Shape) -> None:
+    for n in sizes:
+        require(n, 1, lambda: ShapeError("an axis without elements has no windows", op=op, operands=(x,)))
 
 
 def _rounded_up(slide: Slide, sizes: Shape) -> Shape:
@@ -125,8 +130,7 @@ def _goals(op: str, x: Any, rank: int, output_size: Any) -> tuple[Size, ...]:
         listed *= rank
     if len(listed) != rank or any(m is not None and (not hasattr(m, "__index__") or int(m) < 1) for m in listed):
         raise ArgumentError(f"output_size must be {rank} ints of at least 1, or None, not {output_size!r}", op=op)
-    if any(seen(n) == 0 for n in sizes):
-        raise ShapeError("an axis without elements has no windows", op=op, operands=(x,))
+    _need_elements(op, x, sizes)
     return tuple(n if m is None else int(m) for n, m in zip(sizes, listed, strict=True))
 
 

@@ -7,7 +7,8 @@ from itertools import product as every
 from typing import Any, NamedTuple
 
 from engine.errors import ArgumentError, DTypeError, ShapeError
-from engine.sizes import Shape, Size, larger, product, seen, show_size
+from engine.requirements import require
+from engine.sizes import Shape, Size, larger, product, show_size
 
 ROUND = 32  # results computed at once by the widest vectors, twice over
 
@@ -93,15 +94,17 @@ class Slide(NamedTuple):
     def check(self, sizes: Shape, op: str, x: Any) -> None:
         """Raise ShapeError where a window is longer than its padded axis."""
         for i, (n, (lo, hi)) in enumerate(zip(sizes, self.padding, strict=True)):
-            count, reach = seen(n), seen(self.reach(i))
-            if count is not None and reach is not None and count + lo + hi < reach + 1:
+
+            def mistake(i: int = i, n: Size = n, lo: int = lo, hi: int = hi) -> ShapeError:
                 pad = f" (with padding {lo} and {hi})" if lo or hi else ""
-                raise ShapeError(
+                return ShapeError(
                     f"a window of {show_size(self.reach(i) + 1)} does not fit into an axis of {show_size(n)}{pad}",
                     op=op,
                     operands=(x,),
                     fix="use a smaller window or dilation, or more padding",
                 )
+
+            require(n + lo + hi - self.reach(i), 1, mistake)
 
 
 class Grid:
