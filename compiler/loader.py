@@ -50,6 +50,11 @@ def load(kernels: Sequence[Kernel]) -> list[int]:
     return [addresses[kernel.key] for kernel in kernels]
 
 
+def known(key: str) -> bool:
+    """Whether a kernel need not be compiled any more."""
+    return key in _addresses or cache.fetch(key) is not None
+
+
 def obtain(makers: dict[str, Callable[[], bytes]]) -> dict[str, int]:
     """{key: address} for each {key: function that makes the object code exporting tg_<key>}."""
     return _obtain(list(makers), lambda missing: ((key, makers[key]()) for key in missing))

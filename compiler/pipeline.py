@@ -4,28 +4,43 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from compiler.plan import make_plan
-from compiler.recompute import fit
+from compiler.plan import Plan, make_plan
+from compiler.recompute import Fit, fit
 from compiler.runtime import Program
 from graph.graph import Graph
 from graph.phases import optimize
 
 
-def compile_graph(
+@dataclass
+class Planned:
+    """A graph optimised and planned; ``program()`` is what compiles. ``times``: the seconds each part took."""
+
+    graph: Graph
+    plan: Plan
+    fitted: Fit | None
+    times: dict[str, float]
+
+    def program(self) -> Program:
+        """The program, its kernels loaded, or compiled where they must be."""
+        started = time.perf_counter()
+        program = Program(self.plan, self.graph, self.fitted)
+        self.times["compile"] = time.perf_counter() - started
+        return program
+
+
+def plan_graph(
     graph: Graph,
     *,
     fidelity: str = "rounding",
     phases: bool = True,
     budget: int | None = None,
     sizes: Mapping[str, int] | None = None,
-) -> tuple[Program, dict[str, float]]:
-    """The program of a graph, and the seconds each part took.
-
-    ``budget``: bytes that the temporaries should not exceed at these ``sizes``.
-    """
-    times: dict[str, Any] = {}
+) -> Planned:
+    """The plan of a graph. ``budget``: bytes that the temporaries should not exceed at these ``sizes``."""
+    times: dict[str, float] = {}
     clock = time.perf_counter()
 
     def lap(name: str) -> None:
@@ -45,6 +60,10 @@ def compile_graph(
         lap("recompute")
     plan = make_plan(optimised, prepare)
     lap("plan")
-    program = Program(plan, graph, fitted)
-    lap("compile")
-    return program, times
+    return Planned(graph, plan, fitted, times)
+
+
+def compile_graph(graph: Graph, **options: Any) -> tuple[Program, dict[str, float]]:
+    """The program of a graph, and the seconds each part took; options as of ``plan_graph``."""
+    planned = plan_graph(graph, **options)
+    return planned.program(), planned.times

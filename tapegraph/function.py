@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import functools
+import os
 import threading
-import time
-import warnings
 from collections.abc import Callable, Mapping
 from types import MethodType
 from typing import Any
@@ -13,15 +12,16 @@ from typing import Any
 import numpy as np
 
 from eager.tensor import Tensor
-from engine import dispatch, tree
+from engine import dispatch
 from engine.errors import ArgumentError, UnsupportedError
 from engine.sizes import Dim
 from graph.builder import Builder
-from graph.reference import solve_sizes
-from tapegraph.calls import Calls, Last
+from tapegraph.calls import Last
+from tapegraph.making import Making
 from tapegraph.many import many
 from tapegraph.mode import checked, current_mode
-from tapegraph.tracing import trace_call
+from tapegraph.signature import key_text, signature
+from tapegraph.tiers import Start, line_by_line
 from tapegraph.version import Version
 
 Array = np.ndarray[Any, Any]
@@ -41,6 +41,7 @@ class Function:
         specialize: Any = None,
         phases: bool = True,
         memory_budget: int | None = None,
+        tiered: bool | None = None,
     ) -> None:
         functools.update_wrapper(self, body)
         self.__name__ = getattr(body, "__name__", type(body).__name__)  # a module or a partial has none
@@ -50,6 +51,9 @@ class Function:
         self.specialize = specialize
         self.phases = phases
         self.memory_budget = memory_budget
+        self.tiered = os.environ.get("TAPEGRAPH_TIERED", "") not in ("", "0") if tiered is None else tiered
+        self.early = 0  # calls made line by line while native code was made
+        self._starts: dict[Any, Start] = {}
         self.versions: dict[Any, list[Version]] = {}
         self._quick: dict[Any, Version] = {}
         self._last: Last | None = None
@@ -59,7 +63,8 @@ class Function:
         return self if instance is None else MethodType(self, instance)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if not self.always and current_mode() == "eager":
+        mode = current_mode()
+        if mode != "static" and (mode == "inline" or not self.always):
             return self.body(*args, **kwargs)
         interpreter, last = dispatch.current(), self._last
         if last is not None and not kwargs and interpreter is last.interpreter and not checked():
@@ -90,6 +95,9 @@ class Function:
 
     def _static(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         version, flat, arrays = self.serving(args, kwargs)
+        if version is None:
+            self.early += 1
+            return line_by_line(self.body, args, kwargs)
         version.count += 1
         if version.rebound:
             results, returned = version.calls.run(arrays)
@@ -102,27 +110,51 @@ class Function:
             self._last = last if version.settled() else None
         return returned
 
-    def serving(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Version, Any, list[Array]]:
-        """The version that serves these arguments, compiled where there is none; their leaves, and the arrays."""
+    def serving(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Version | None, Any, list[Array]]:
+        """The version that serves these arguments, compiled where there is none; their leaves, and the arrays.
+
+        None where a tiered start has no version yet.
+        """
         quick, flat, arrays = signature(args, kwargs)
         version = self._quick.get(quick)
         if version is None or not version.fresh():
             with self._lock:
                 if len(self._quick) >= SHAPES:
                     self._quick.clear()
-                version = self._quick[quick] = self._version(quick, args, kwargs, arrays)
+                version = self._version(quick, args, kwargs, arrays)
+                if version is not None:
+                    self._quick[quick] = version
         return version, flat, arrays
 
-    def _version(self, quick: Any, args: tuple[Any, ...], kwargs: dict[str, Any], arrays: list[Array]) -> Version:
+    def _version(
+        self, quick: Any, args: tuple[Any, ...], kwargs: dict[str, Any], arrays: list[Array]
+    ) -> Version | None:
         key, shapes, structure, grad = quick
         kind = (key, tuple(map(len, shapes)), structure, grad)
         known = self.versions.setdefault(kind, [])
         for version in known:
             if version.serves(arrays) and version.fresh():
                 return version
-        version = self._compile(args, kwargs, arrays, self._cause(kind, arrays))
-        known.append(version)
-        return version
+
+        def make() -> Making:
+            return Making(self, args, kwargs, arrays, self._cause(kind, arrays))
+
+        if not self.tiered:
+            made: Version | None = make().version()
+        else:
+            start = self._starts.setdefault(kind, Start())
+            made = start.version(make)
+        if made is not None:
+            self._starts.pop(kind, None)
+            known.append(made)
+            if self.tiered and not (made.serves(arrays) and made.fresh()):
+                return self._version(quick, args, kwargs, arrays)  # it was made for another call
+        return made
+
+    def wait(self) -> None:
+        """Return when the native code that a tiered start is having made is there; the next call will use it."""
+        for start in list(self._starts.values()):
+            start.wait()
 
     def _cause(self, kind: Any, arrays: list[Array]) -> str:
         if not any(self.versions.values()):
@@ -142,44 +174,14 @@ class Function:
         previous = next(k for k in reversed(self.versions) if self.versions[k])
         for i, (new, old) in enumerate(zip(kind[0], previous[0])):
             if new != old:
-                return f"argument {i}: {_key_text(new)}, before {_key_text(old)}"
+                return f"argument {i}: {key_text(new)}, before {key_text(old)}"
         if kind[1] != previous[1]:
             return f"number of dimensions of the arrays: {kind[1]}, before {previous[1]}"
         if kind[3] != previous[3]:
             return "gradients switched on or off"
         return "another structure of arguments"
 
-    def _compile(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any], arrays: list[np.ndarray[Any, Any]], cause: str
-    ) -> Version:
-        from compiler.pipeline import compile_graph  # numba comes in only where something must be compiled
-
-        started = time.perf_counter()
-        traced = trace_call(self.body, args, kwargs, self._pinned)
-        seconds = {"trace": time.perf_counter() - started}
-        names = [r.attrs["name"] for r in traced.graph.inputs]
-        sizes = solve_sizes(traced.graph, {n: a.shape for n, a in zip(names, arrays, strict=True)})
-        program, rest = compile_graph(
-            traced.graph, fidelity=self.fidelity, phases=self.phases, budget=self.memory_budget, sizes=sizes
-        )
-        if (fitted := program.fitted) and fitted.after > fitted.budget:
-            warnings.warn(
-                f"{self.__name__}: memory_budget is {fitted.budget} bytes, but at least {fitted.after} are alive at once "
-                f"({fitted.before} without computing anything twice)",
-                stacklevel=4,
-            )
-        return Version(
-            Calls(program, traced.outputs, list(traced.trace.had_grad.items())),
-            traced.shapes,
-            traced.learned,
-            traced.rebound,
-            traced.required,
-            cause,
-            seconds | rest,
-            watched=[*traced.trace.watched, *((s, "trainable", s.trainable) for s in traced.graph.states)],
-        )
-
-    def _pinned(self, name: str) -> Any:
+    def pinned(self, name: str) -> Any:
         if isinstance(self.specialize, Mapping):
             axes = self.specialize.get(name)
             return (axes,) if isinstance(axes, int) and not isinstance(axes, bool) else axes
@@ -192,6 +194,8 @@ class Function:
         lines = []
         versions = [v for known in self.versions.values() for v in known]
         lines.append(f"{self.__name__}: {len(versions)} version{'s' * (len(versions) != 1)} compiled")
+        if self.tiered:
+            lines.append(f"  tiered start: {self.early} calls line by line, while native code was not there yet")
         for number, version in enumerate(versions, 1):
             lines += version.explain(number)
         return "\n".join(lines)
@@ -216,29 +220,6 @@ class Function:
         return versions[-1]
 
 
-def signature(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, list[Array]]:
-    """What tells calls apart (dtypes and Python values, shapes, structure, whether gradients are recorded); the leaves
-    of the arguments, and the arrays among them."""
-    flat: Any = args
-    structure: Any = len(args)
-    if kwargs or not tree.NESTED.isdisjoint(map(type, args)):
-        flat = tree.leaves([*args, *kwargs.values()])
-        structure = repr(tree.map_tree(lambda _: 0, [list(args), kwargs]))
-    arrays: list[Array] = []
-    shapes = []
-    key: list[Any] = []
-    for a in flat:
-        if type(a) is Tensor:
-            a = a._value
-        if type(a) is np.ndarray:
-            arrays.append(a)
-            shapes.append(a.shape)
-            key.append(a.dtype)
-        else:
-            key.append(_constant_key(a))
-    return (tuple(key), tuple(shapes), structure, dispatch.current().grad_enabled), flat, arrays
-
-
 def _assign(argument: Any, value: Array) -> None:
     """Give an argument the value the program assigned to it, as eager mode does on the way."""
     if type(argument) is Tensor:
@@ -247,47 +228,13 @@ def _assign(argument: Any, value: Array) -> None:
         np.copyto(argument, value)
 
 
-def _constant_key(value: Any) -> Any:
-    """How two Python arguments are told apart: numbers and strings by value, objects by identity."""
-    if value is None or isinstance(value, bool | int | str | bytes | np.dtype):
-        return (type(value), value)
-    if isinstance(value, float):
-        return (float, value.hex())
-    if isinstance(value, np.generic):
-        return (type(value), value.item())
-    return _Same(value)
-
-
-class _Same:
-    """An object as a key by identity, kept alive so that its id stays its own."""
-
-    __slots__ = ("value",)
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-    def __hash__(self) -> int:
-        return id(self.value)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and other.value is self.value
-
-
-def _key_text(key: Any) -> str:
-    if isinstance(key, _Same):
-        return f"another {type(key.value).__name__}"
-    if isinstance(key, np.dtype):
-        return f"an array of {key.name}"
-    first, second = key
-    return repr(float.fromhex(second) if first is float else second)
-
-
 def function(
     body: Callable[..., Any] | None = None,
     *,
     fidelity: str = "rounding",
     specialize: Any = None,
     memory_budget: int | None = None,
+    tiered: bool | None = None,
 ) -> Any:
     """Make a function that runs line by line in eager mode and compiled in static mode.
 
@@ -299,9 +246,11 @@ def function(
     ``fidelity``: which rewrites may be used: "bitwise", "rounding" (default) or "finite". ``specialize``: True, or
     {argument: axes} whose sizes are to be compiled in. ``memory_budget``: bytes that temporaries should not exceed at the
     sizes of the call that compiles; values are computed twice to meet it (``step.explain()`` says which memory is needed).
+    ``tiered``: run the first calls line by line while another process compiles; by default what TAPEGRAPH_TIERED says (1
+    or 0), else no, because then the last bits of a run depend on when the native code was there.
     """
     _check_options(fidelity, memory_budget)
-    options = {"fidelity": fidelity, "specialize": specialize, "memory_budget": memory_budget}
+    options = {"fidelity": fidelity, "specialize": specialize, "memory_budget": memory_budget, "tiered": tiered}
     return functools.partial(function, **options) if body is None else Function(body, **options)
 
 
@@ -312,12 +261,19 @@ def compile(
     specialize: Any = None,
     phases: bool = True,
     memory_budget: int | None = None,
+    tiered: bool | None = None,
 ) -> Function:
     """Like ``tg.function``, but compiled in whatever mode it is called. ``phases=False`` leaves the graph as traced."""
     _check_options(fidelity, memory_budget)
     body = body.body if isinstance(body, Function) else body
     return Function(
-        body, always=True, fidelity=fidelity, specialize=specialize, phases=phases, memory_budget=memory_budget
+        body,
+        always=True,
+        fidelity=fidelity,
+        specialize=specialize,
+        phases=phases,
+        memory_budget=memory_budget,
+        tiered=tiered,
     )
 
 

@@ -13,6 +13,7 @@ from engine import dispatch, tree
 from engine.errors import ArgumentError, ShapeError
 from graph.builder import Builder
 from tapegraph.mode import checked, current_mode
+from tapegraph.signature import signature
 
 if TYPE_CHECKING:
     from tapegraph.function import Function
@@ -57,8 +58,6 @@ def _value(leaf: Any) -> Any:
 
 def _stacks(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[Call]:
     """Arguments whose arrays have the batches along their first axis: as given, or a run of equal batches at a time."""
-    from tapegraph.function import signature
-
     if len(args) != 1 or kwargs or not (isinstance(args[0], list) or hasattr(args[0], "__next__")):
         yield args, kwargs
         return
@@ -109,7 +108,7 @@ def _ahead(function: Function, given: Call, number: int, label: int) -> Any:
     from compiler import several
 
     version, *_ = function.serving(*_part(given, number))
-    if not several.possible(version.program) or version.rebound:
+    if version is None or version.rebound or not several.possible(version.program):
         return None
     args, kwargs = _part(given, slice(number, None))
     stacks = [_value(leaf) for leaf in tree.leaves([*args, *kwargs.values()]) if _array(leaf)]

@@ -14,7 +14,7 @@ _checked: ContextVar[bool] = ContextVar("checked", default=False)
 
 
 def current_mode() -> str:
-    """ "eager" or "static": how a ``tg.function`` called here runs."""
+    """ "eager" or "static": how a ``tg.function`` called here runs; "inline": as a part of the one that calls it."""
     return _mode.get()
 
 
@@ -25,7 +25,7 @@ def mode(name: str) -> Iterator[None]:
     ``name``: "eager" (line by line) or "static" (traced once, compiled, called). Code outside decorated functions
     computes at once in both. Raises ArgumentError for another name.
     """
-    if name not in ("eager", "static"):
+    if name not in ("eager", "static", "inline"):
         raise ArgumentError(f"there is no mode {name!r}", op="mode", fix='use "eager" or "static"')
     token = _mode.set(name)
     try:

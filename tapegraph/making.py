@@ -1,0 +1,70 @@
+"""A version in the making: traced and planned when it is begun, compiled when it is asked for."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from graph.reference import solve_sizes
+from tapegraph.calls import Calls
+from tapegraph.tracing import trace_call
+from tapegraph.version import Version
+
+if TYPE_CHECKING:
+    from compiler.plan import Plan
+    from tapegraph.function import Function
+
+
+class Making:
+    """A call of a function, traced and planned. ``version()`` compiles; ``cause`` says why it is made."""
+
+    def __init__(
+        self,
+        function: Function,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        arrays: list[np.ndarray[Any, Any]],
+        cause: str,
+    ) -> None:
+        from compiler.pipeline import plan_graph  # numba comes in only where something must be compiled
+
+        started = time.perf_counter()
+        self.name, self.cause = function.__name__, cause
+        self.traced = traced = trace_call(function.body, args, kwargs, function.pinned)
+        self.seconds = {"trace": time.perf_counter() - started}
+        names = [r.attrs["name"] for r in traced.graph.inputs]
+        self._planned = plan_graph(
+            traced.graph,
+            fidelity=function.fidelity,
+            phases=function.phases,
+            budget=function.memory_budget,
+            sizes=solve_sizes(traced.graph, {n: a.shape for n, a in zip(names, arrays, strict=True)}),
+        )
+
+    @property
+    def plan(self) -> Plan:
+        """What is to be compiled."""
+        return self._planned.plan
+
+    def version(self) -> Version:
+        """The compiled version."""
+        traced, program = self.traced, self._planned.program()
+        if (fitted := program.fitted) and fitted.after > fitted.budget:
+            warnings.warn(
+                f"{self.name}: memory_budget is {fitted.budget} bytes, but at least {fitted.after} are alive at once "
+                f"({fitted.before} without computing anything twice)",
+                stacklevel=5,
+            )
+        return Version(
+            Calls(program, traced.outputs, list(traced.trace.had_grad.items())),
+            traced.shapes,
+            traced.learned,
+            traced.rebound,
+            traced.required,
+            self.cause,
+            self.seconds | self._planned.times,
+            watched=[*traced.trace.watched, *((s, "trainable", s.trainable) for s in traced.graph.states)],
+        )
