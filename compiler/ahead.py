@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import os
 import pickle
 import subprocess
 import sys
@@ -55,8 +54,6 @@ class Ahead:
 
 def work() -> None:
     """What the other process does: compile the kernels given on its standard input."""
-    if hasattr(os, "nice"):
-        os.nice(5)  # where there is one core, the program itself goes first
     for text, params in pickle.load(sys.stdin.buffer):
         kernel = Kernel(text, params)
         if cache.fetch(kernel.key) is None:

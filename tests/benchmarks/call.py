@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import os
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +20,7 @@ os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_
 import numpy as np
 
 import tapegraph as tg
-from tapegraph import nn
+from tapegraph import nn, optim
 
 PARAMETERS = 10
 
@@ -87,7 +90,6 @@ def median_times(runs: dict[str, Callable[[], Any]], rounds: int = 15, calls: in
 def new_sizes(layers: int = 12, lengths: int = 150) -> tuple[int, float, float]:
     """Steps of the plan, seconds of a call with sizes never seen, and of one with sizes seen before."""
     model = nn.Sequential(*(m for _ in range(layers) for m in (nn.Linear(16, 16), nn.Tanh())))
-    cell = nn.LSTMCell(16, 16) if hasattr(nn, "LSTMCell") else None
 
     @tg.function
     def step(xs):
@@ -104,14 +106,13 @@ def new_sizes(layers: int = 12, lengths: int = 150) -> tuple[int, float, float]:
         loss.backward()
         return loss
 
-    del cell
     rng = np.random.default_rng(0)
     batches = [tg.asarray(rng.standard_normal((n, 4, 16)).astype("f4")) for n in range(2, lengths + 2)]
     rng.shuffle(batches)
-    for batch in batches[:20]:
+    for batch in batches[:50]:  # most of what the arena has to grow
         step(batch)
     first, again = [], []
-    for batch in batches[20:]:
+    for batch in batches[50:]:
         start = time.perf_counter()
         step(batch)
         middle = time.perf_counter()
@@ -122,7 +123,74 @@ def new_sizes(layers: int = 12, lengths: int = 150) -> tuple[int, float, float]:
     return steps, statistics.median(first), statistics.median(again)
 
 
+def mlp(tiered: bool = False) -> tuple[Any, Any]:
+    """The training step of an MLP 64-128-128-10, and the model."""
+    tg.manual_seed(0)
+    model = nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU(), nn.Linear(128, 10))
+    optimizer = optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+
+    @tg.function(tiered=tiered)
+    def step(x, y):
+        loss = nn.functional.cross_entropy(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return step, model
+
+
+def digits(count: int, batch: int) -> tuple[Any, Any]:
+    """Batches along the first axis."""
+    rng = np.random.default_rng(0)
+    return rng.random((count, batch, 64), np.float32), rng.integers(0, 10, (count, batch))
+
+
+def several(batch: int, count: int = 100) -> None:
+    """A hundred steps in a loop, and the same in one native call."""
+    xs, ys = digits(count, batch)
+    step, _ = mlp()
+    pairs = [(tg.asarray(x), tg.asarray(y)) for x, y in zip(xs, ys)]
+
+    def loop() -> None:
+        for x, y in pairs:
+            step(x, y)
+
+    def many() -> None:
+        step.many(xs, ys)
+
+    loop(), many()
+    times = median_times({"loop": loop, "many": many}, rounds=15, calls=3)
+    a, b = (t / count * 1e6 for t in times.values())
+    print(f"MLP, batch {batch}: {a:.1f} us a step in a loop, {b:.1f} in step.many ({a / b:.2f}x)")
+
+
+def tiered_start() -> None:
+    """The seconds of each call from the first, while another process compiles."""
+    xs, ys = digits(1, 32)
+    eager, _ = mlp()
+    step, _ = mlp(tiered=True)
+    with tg.mode("eager"):
+        for _ in range(5):
+            eager(xs[0], ys[0])
+        alone = seconds(lambda: eager(xs[0], ys[0]), 50)
+    taken, began = [], time.perf_counter()
+    while not step.versions or not any(step.versions.values()):
+        start = time.perf_counter()
+        step(xs[0], ys[0])
+        taken.append(time.perf_counter() - start)
+    ready = time.perf_counter() - began
+    print(
+        f"tiered start, eager step {alone * 1e3:.2f} ms: first call {taken[0] / alone:.2f}x, second (traced) "
+        f"{taken[1] * 1e3:.0f} ms, then {statistics.median(taken[2:-1] or [0]) / alone:.2f}x; native after {ready:.2f} s"
+    )
+
+
 def main() -> None:
+    if "tiered" in sys.argv:
+        with tg.mode("static"):
+            tiered_start()
+        return
     with tg.mode("static"):
         runs = {"tapegraph, reads ten": reading(False), "tapegraph, changes ten": reading(True), **peers()}
         for run in runs.values():
@@ -134,6 +202,10 @@ def main() -> None:
             print(f"{name:26} {taken * 1e6:8.2f} us  {taken / base:6.2f}x")
         steps, first, again = new_sizes()
         print(f"new sizes, {steps} steps: {(first - again) * 1e6:.0f} us on top of {again * 1e6:.0f} us")
+        several(1)
+        several(32)
+    with tempfile.TemporaryDirectory() as empty:  # a process of its own, that has compiled nothing yet
+        subprocess.run([sys.executable, "-m", __spec__.name, "tiered"], env=os.environ | {"TAPEGRAPH_CACHE_DIR": empty})
 
 
 if __name__ == "__main__":
