@@ -355,6 +355,11 @@ def static_shape(shape: Shape) -> bool:
     return not any(isinstance(n, Dim) for n in shape)
 
 
+def seen(size: Size) -> int | None:
+    """The number behind a size in the call being traced, without making anything depend on it; None where none is known."""
+    return _policy.get().hint(size) if isinstance(size, Dim) else size
+
+
 def show_size(size: Size) -> str:
     """A size for a message: its number where the policy knows one, else its name."""
     if isinstance(size, Dim):
