@@ -22,14 +22,17 @@ def draw(report: Report, path: Path) -> None:
         low, high = quartiles(o.ratios(o.best or ""))
         spread = [[max(0.0, o.ratio - low)], [max(0.0, high - o.ratio)]]
         colour = f"C{threads.index(o.threads)}"
-        axes.barh(place, o.ratio, thick * 0.9, color=colour, xerr=spread, error_kw={"elinewidth": 1})
-        axes.text(o.ratio, place, f"  {o.ratio:.2f} {o.best}", va="center", fontsize=8)
+        axes.barh(place, o.ratio - 1, thick * 0.9, left=1, color=colour)
+        axes.errorbar(o.ratio, place, xerr=spread, color="dimgrey", elinewidth=1)
+        axes.text(max(high, 1), place, f"  {o.ratio:.2f} {o.best}", va="center", fontsize=8)
         if o.target is not None:
             axes.plot([o.target] * 2, [place - thick / 2, place + thick / 2], color="black")
     for number, count in enumerate(threads):
         axes.barh(0, 0, color=f"C{number}", label=f"{count} thread{'s' * (count != 1)}")
     axes.axvline(1, color="grey", linewidth=0.8)
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter("{x:g}")
     axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()
     axes.margins(x=0.2)

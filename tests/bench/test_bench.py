@@ -233,6 +233,12 @@ def test_every_shipped_workload_has_what_the_table_needs():
         assert w.work()["bytes"] > 0
 
 
+def test_reference_models_are_workloads():
+    from tapegraph.models import REFERENCE
+
+    assert len(suite.in_file(ROOT / "tests" / "benchmarks" / "models.py")) == len(REFERENCE)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("peer", ["static", "jax", "torch"])
 def test_shipped_programs_compute_the_same(peer):

@@ -12,6 +12,7 @@ class Contender:
 
     def __init__(self, name: str, threads: int, cold: bool) -> None:
         import torch
+        import torch._dynamo  # which optimizers import at their first use
 
         torch.set_num_threads(threads)
         self.torch = torch
