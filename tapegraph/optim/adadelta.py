@@ -7,6 +7,7 @@ from typing import Any
 
 from engine.ops.math import sqrt
 from engine.state import State
+from tapegraph.optim.blocks import on_elements
 from tapegraph.optim.group import Group
 from tapegraph.optim.optimizer import Optimizer
 
@@ -40,6 +41,7 @@ class Adadelta(Optimizer):
     def shared(self, group: Group, tallies: Mapping[str, State]) -> dict[str, Any]:
         return {"lr": group["lr"], "rho": group["rho"], "new": 1.0 - group["rho"], "eps": group["eps"]}
 
+    @on_elements
     def update(self, value: Any, gradient: Any, slots: Mapping[str, State], shared: Mapping[str, Any]) -> Any:
         rho, new, eps = shared["rho"], shared["new"], shared["eps"]
         square = slots["square_avg"].value * rho + gradient * gradient * new

@@ -8,6 +8,7 @@ from typing import Any
 from engine.ops.math import sqrt
 from engine.state import State
 from tapegraph.optim import numbers
+from tapegraph.optim.blocks import on_elements
 from tapegraph.optim.group import Group
 from tapegraph.optim.optimizer import Optimizer
 
@@ -56,6 +57,7 @@ class Adagrad(Optimizer):
         count = numbers.count(tallies["step"])
         return {"rate": group["lr"] / (1.0 + (count - 1.0) * group["lr_decay"]), "eps": group["eps"]}
 
+    @on_elements
     def update(self, value: Any, gradient: Any, slots: Mapping[str, State], shared: Mapping[str, Any]) -> Any:
         total = slots["sum"].value + gradient * gradient
         slots["sum"].assign(total)

@@ -9,6 +9,7 @@ from engine.ops.arithmetic import maximum
 from engine.ops.math import sqrt
 from engine.state import State
 from tapegraph.optim import numbers
+from tapegraph.optim.blocks import on_elements
 from tapegraph.optim.group import Group
 from tapegraph.optim.optimizer import Optimizer
 
@@ -64,6 +65,7 @@ class Adam(Optimizer):
             "amsgrad": group.on("amsgrad"),
         }
 
+    @on_elements
     def update(self, value: Any, gradient: Any, slots: Mapping[str, State], shared: Mapping[str, Any]) -> Any:
         mean = slots["exp_avg"].value
         mean = mean + (gradient - mean) * shared["new1"]

@@ -8,6 +8,7 @@ from typing import Any
 from engine.ops.arithmetic import abs, maximum
 from engine.state import State
 from tapegraph.optim import numbers
+from tapegraph.optim.blocks import on_elements
 from tapegraph.optim.group import Group
 from tapegraph.optim.optimizer import Optimizer
 
@@ -47,6 +48,7 @@ class Adamax(Optimizer):
             "beta2": beta2,
         }
 
+    @on_elements
     def update(self, value: Any, gradient: Any, slots: Mapping[str, State], shared: Mapping[str, Any]) -> Any:
         mean = slots["exp_avg"].value
         mean = mean + (gradient - mean) * shared["new1"]

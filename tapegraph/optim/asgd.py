@@ -8,6 +8,7 @@ from typing import Any
 from engine.ops.arithmetic import maximum
 from engine.state import State
 from tapegraph.optim import numbers
+from tapegraph.optim.blocks import on_elements
 from tapegraph.optim.group import Group
 from tapegraph.optim.optimizer import Optimizer
 
@@ -51,6 +52,7 @@ class ASGD(Optimizer):
         numbers.write(tallies["mu"], 1.0 / (max(behind, 1.0) if isinstance(behind, float) else maximum(behind, 1.0)))
         return {"eta": eta, "keep": 1.0 - lambd * eta, "mu": mu}
 
+    @on_elements
     def update(self, value: Any, gradient: Any, slots: Mapping[str, State], shared: Mapping[str, Any]) -> Any:
         value = value * shared["keep"] - gradient * shared["eta"]
         mean = slots["ax"].value

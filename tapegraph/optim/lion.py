@@ -7,6 +7,7 @@ from typing import Any
 
 from engine.ops.arithmetic import sign
 from engine.state import State
+from tapegraph.optim.blocks import on_elements
 from tapegraph.optim.group import Group
 from tapegraph.optim.optimizer import Optimizer
 
@@ -38,6 +39,7 @@ class Lion(Optimizer):
         beta1, beta2 = group["betas"]
         return {"lr": group["lr"], "beta1": beta1, "new1": 1.0 - beta1, "beta2": beta2, "new2": 1.0 - beta2}
 
+    @on_elements
     def update(self, value: Any, gradient: Any, slots: Mapping[str, State], shared: Mapping[str, Any]) -> Any:
         mean = slots["exp_avg"].value
         slots["exp_avg"].assign(mean * shared["beta2"] + gradient * shared["new2"])

@@ -8,6 +8,7 @@ from typing import Any
 from engine.ops.math import sqrt
 from engine.state import State
 from tapegraph.optim import numbers
+from tapegraph.optim.blocks import on_elements
 from tapegraph.optim.group import Group
 from tapegraph.optim.optimizer import Optimizer
 
@@ -71,6 +72,7 @@ class NAdam(Optimizer):
             "new2": 1.0 - beta2,
         }
 
+    @on_elements
     def update(self, value: Any, gradient: Any, slots: Mapping[str, State], shared: Mapping[str, Any]) -> Any:
         mean = slots["exp_avg"].value
         mean = mean + (gradient - mean) * shared["new1"]

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 
+from eager.interpreter import Eager
 from engine import dispatch
 from engine.dtypes import FLOATS
 from engine.errors import ArgumentError
@@ -16,6 +17,7 @@ from engine.ops.create import zeros_like
 from engine.ops.dtype import astype
 from engine.state import Parameter, State
 from tapegraph.optim import saving
+from tapegraph.optim.blocks import change_in_blocks
 from tapegraph.optim.group import Group
 from tapegraph.optim.numbers import as_float, number_state
 
@@ -111,7 +113,10 @@ class Optimizer:
         raise NotImplementedError
 
     def update(self, value: Any, gradient: Any, slots: Mapping[str, State], shared: Mapping[str, Any]) -> Any:
-        """The new value of one parameter; the numbers of ``shared`` come in its dtype."""
+        """The new value of one parameter; the numbers of ``shared`` come in its dtype.
+
+        Marked ``on_elements``, it is called in eager mode with blocks of elements instead of whole parameters.
+        """
         raise NotImplementedError
 
     # ------------------------------------------------------------------------------------------ a step
@@ -146,20 +151,31 @@ class Optimizer:
         if "weight_decay" in group.states and group.on("weight_decay"):
             rate = group["weight_decay"]
             decay = {"keep": 1.0 - group["lr"] * rate} if self.decouples(group) else {"add": rate}
-        cast: dict[Any, Any] = {}
-        for parameter, gradient in pairs:
-            dtype = parameter.dtype
-            if dtype not in cast:
-                cast[dtype] = (_cast(shared, dtype), _cast(decay, dtype))
-            numbers, decays = cast[dtype]
-            value = parameter.value
-            if ascend:
-                gradient = -gradient
-            if "add" in decays:
-                gradient = gradient + value * decays["add"]
-            elif decays:
-                value = value * decays["keep"]
-            parameter.assign(self.update(value, gradient, self.state[parameter], numbers))
+        eager = isinstance(dispatch.current(), Eager) and getattr(self.update, "on_elements", False)
+        by_dtype: dict[Any, list[tuple[Parameter, Any]]] = {}
+        for pair in pairs:
+            by_dtype.setdefault(pair[0].dtype, []).append(pair)
+        for dtype, alike in by_dtype.items():
+            numbers, decays = _cast(shared, dtype), _cast(decay, dtype)
+
+            def change(
+                value: Any, gradient: Any, slots: Mapping[str, Any], numbers: Any = numbers, decays: Any = decays
+            ) -> Any:
+                if ascend:
+                    gradient = -gradient
+                if "add" in decays:
+                    gradient = gradient + value * decays["add"]
+                elif decays:
+                    value = value * decays["keep"]
+                return self.update(value, gradient, slots, numbers)
+
+            if eager and all(g._value.dtype == dtype for _, g in alike):
+                held = [self.state[p] for p, _ in alike]
+                names = held[0].keys() - group.cohorts[0].tallies.keys()
+                change_in_blocks(change, alike, {name: [slots[name] for slots in held] for name in names})
+            else:
+                for p, g in alike:
+                    p.assign(change(p.value, g, self.state[p]))
 
     def decouples(self, group: Group) -> bool:
         """Whether weight decay shrinks the parameters of this group instead of joining their gradients."""

@@ -8,6 +8,7 @@ from typing import Any
 from engine.ops.arithmetic import maximum
 from engine.ops.math import sqrt
 from engine.state import State
+from tapegraph.optim.blocks import on_elements
 from tapegraph.optim.group import Group
 from tapegraph.optim.numbers import as_float
 from tapegraph.optim.optimizer import Optimizer
@@ -61,6 +62,7 @@ class RMSprop(Optimizer):
             "centered": group.on("centered"),
         }
 
+    @on_elements
     def update(self, value: Any, gradient: Any, slots: Mapping[str, State], shared: Mapping[str, Any]) -> Any:
         square = slots["square_avg"].value * shared["alpha"] + gradient * gradient * shared["new"]
         slots["square_avg"].assign(square)

@@ -8,6 +8,7 @@ from typing import Any
 from engine.ops.arithmetic import clip, sign
 from engine.ops.compare import less, where
 from engine.state import State
+from tapegraph.optim.blocks import on_elements
 from tapegraph.optim.group import Group
 from tapegraph.optim.numbers import as_float
 from tapegraph.optim.optimizer import Optimizer
@@ -44,6 +45,7 @@ class Rprop(Optimizer):
         (shrink, grow), (low, high) = group["etas"], group["step_sizes"]
         return {"shrink": shrink, "grow": grow, "low": low, "high": high}
 
+    @on_elements
     def update(self, value: Any, gradient: Any, slots: Mapping[str, State], shared: Mapping[str, Any]) -> Any:
         product = gradient * slots["prev"].value
         turned = less(product, 0.0)

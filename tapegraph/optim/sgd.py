@@ -7,6 +7,7 @@ from typing import Any
 
 from engine.ops.compare import greater
 from engine.state import State
+from tapegraph.optim.blocks import on_elements
 from tapegraph.optim.group import Group
 from tapegraph.optim.numbers import as_float, choose, read, write
 from tapegraph.optim.optimizer import Optimizer
@@ -68,6 +69,7 @@ class SGD(Optimizer):
                 shared["fresh"] = choose(begun, 1.0 - group["dampening"], 1.0)
         return shared
 
+    @on_elements
     def update(self, value: Any, gradient: Any, slots: Mapping[str, State], shared: Mapping[str, Any]) -> Any:
         momentum = shared.get("momentum")
         if momentum is not None:
