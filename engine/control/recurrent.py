@@ -1,30 +1,19 @@
-"""Recurrent layers as scans: rnn, lstm and gru over one direction of one layer, and their cells (PyTorch's formulas)."""
+"""Recurrent layers: rnn, lstm and gru over one direction of one layer, and their cells (PyTorch's formulas)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from engine import dtypes
-from engine.control.scan import scan
+from engine.control import sequence
+from engine.control.cells import CELLS
 from engine.errors import ArgumentError, ShapeError
 from engine.makers import composite
 from engine.op import Sample, as_handle
-from engine.ops.arithmetic import add
-from engine.ops.compare import less
 from engine.ops.linalg import linear
-from engine.ops.math import sigmoid, tanh
-from engine.ops.nn import relu
-from engine.ops.pieces import split
-from engine.ops.ranges import arange
-from engine.ops.shape import expand_dims
 from engine.sizes import agree, show_shape
 from engine.spec import DType
-
-Cell = Callable[[Any, Any], Any]  # (what the input gives, the carry) -> the new carry
-_NONLINEAR = {"tanh": tanh, "relu": relu}
 
 
 def _check(x: Any, hx: tuple[Any, ...], weights: tuple[Any, Any], gates: int, op: str, rank: int) -> None:
@@ -45,53 +34,6 @@ def _check(x: Any, hx: tuple[Any, ...], weights: tuple[Any, Any], gates: int, op
     for h in hx:
         if h.ndim != 2 or not agree(h.shape[0], x.shape[-2]):
             raise ShapeError("there is one state for each sequence of the batch", op=op, operands=(x, h))
-
-
-def _quarters(gates: Any, count: int) -> list[Any]:
-    quarters: list[Any] = split(gates, gates.shape[-1] // count, axis=-1)
-    return quarters
-
-
-def _rnn(w_hh: Any, b_hh: Any, nonlinearity: str) -> Cell:
-    function = _NONLINEAR[nonlinearity]
-    return lambda gx, h: function(add(gx, linear(h, w_hh, b_hh)))
-
-
-def _lstm(w_hh: Any, b_hh: Any, w_hr: Any) -> Cell:
-    def step(gx: Any, carry: Any) -> Any:
-        h, c = carry
-        i, f, g, o = _quarters(add(gx, linear(h, w_hh, b_hh)), 4)
-        c = sigmoid(f) * c + sigmoid(i) * tanh(g)
-        h = sigmoid(o) * tanh(c)
-        return (h if w_hr is None else linear(h, w_hr)), c
-
-    return step
-
-
-def _gru(w_hh: Any, b_hh: Any) -> Cell:
-    def step(gx: Any, h: Any) -> Any:
-        xr, xz, xn = _quarters(gx, 3)
-        hr, hz, hn = _quarters(linear(h, w_hh, b_hh), 3)
-        z = sigmoid(xz + hz)
-        n = tanh(xn + sigmoid(xr + hr) * hn)
-        return n + z * (h - n)
-
-    return step
-
-
-def _run(cell: Cell, gx: Any, carry: Any, out: Callable[[Any], Any], lengths: Any, reverse: bool) -> tuple[Any, Any]:
-    """Outputs [time, batch, hidden] and the last carry; steps beyond a sequence's length leave it as it is."""
-    mask = None
-    if lengths is not None:
-        steps = arange(gx.shape[0], dtype=dtypes.int64)
-        mask = less(expand_dims(steps, axis=1), expand_dims(as_handle(lengths), axis=0))
-
-    def step(carry: Any, x: Any) -> tuple[Any, Any]:
-        new = cell(x, carry)
-        return new, out(new)
-
-    last, ys = scan(step, carry, gx, reverse=reverse, mask=mask)
-    return ys, last
 
 
 def _samples(gates: int, states: int, cell: bool) -> Any:
@@ -150,8 +92,9 @@ def rnn(
     _nonlinearity(nonlinearity, "rnn")
     x, h = as_handle(input), as_handle(hx)
     _check(x, (h,), (as_handle(weight_ih), as_handle(weight_hh)), 1, "rnn", 3)
-    cell = _rnn(weight_hh, bias_hh, nonlinearity)
-    return _run(cell, linear(x, weight_ih, bias_ih), h, lambda h: h, lengths, reverse)
+    gx = linear(x, weight_ih, bias_ih)
+    ys, last = sequence.run(nonlinearity, gx, (h,), weight_hh, bias_hh, None, lengths, reverse)
+    return ys, last[0]
 
 
 @composite(samples=_samples(4, 2, False), errors=_errors(4, 2, False), onnx="LSTM")
@@ -175,8 +118,9 @@ def lstm(
     """
     x, h, c = as_handle(input), as_handle(hx[0]), as_handle(hx[1])
     _check(x, (h, c), (as_handle(weight_ih), as_handle(weight_hh)), 4, "lstm", 3)
-    cell = _lstm(weight_hh, bias_hh, weight_hr)
-    return _run(cell, linear(x, weight_ih, bias_ih), (h, c), lambda carry: carry[0], lengths, reverse)
+    gx = linear(x, weight_ih, bias_ih)
+    ys, last = sequence.run("lstm", gx, (h, c), weight_hh, bias_hh, weight_hr, lengths, reverse)
+    return ys, tuple(last)
 
 
 @composite(samples=_samples(3, 1, False), errors=_errors(3, 1, False), onnx="GRU")
@@ -198,8 +142,9 @@ def gru(
     """
     x, h = as_handle(input), as_handle(hx)
     _check(x, (h,), (as_handle(weight_ih), as_handle(weight_hh)), 3, "gru", 3)
-    cell = _gru(weight_hh, bias_hh)
-    return _run(cell, linear(x, weight_ih, bias_ih), h, lambda h: h, lengths, reverse)
+    gx = linear(x, weight_ih, bias_ih)
+    ys, last = sequence.run("gru", gx, (h,), weight_hh, bias_hh, None, lengths, reverse)
+    return ys, last[0]
 
 
 @composite(samples=_samples(1, 1, True), errors=_errors(1, 1, True))
@@ -216,7 +161,7 @@ def rnn_cell(
     _nonlinearity(nonlinearity, "rnn_cell")
     x, h = as_handle(input), as_handle(hx)
     _check(x, (h,), (as_handle(weight_ih), as_handle(weight_hh)), 1, "rnn_cell", 2)
-    return _rnn(weight_hh, bias_hh, nonlinearity)(linear(x, weight_ih, bias_ih), h)
+    return CELLS[nonlinearity](weight_hh, bias_hh, None)(linear(x, weight_ih, bias_ih), (h,))[0]
 
 
 @composite(samples=_samples(4, 2, True), errors=_errors(4, 2, True))
@@ -226,8 +171,8 @@ def lstm_cell(
     """One step of ``lstm``: ``(h, c)``. input: [batch, features]; hx: (h, c), each [batch, hidden]."""
     x, h, c = as_handle(input), as_handle(hx[0]), as_handle(hx[1])
     _check(x, (h, c), (as_handle(weight_ih), as_handle(weight_hh)), 4, "lstm_cell", 2)
-    new: tuple[Any, Any] = _lstm(weight_hh, bias_hh, None)(linear(x, weight_ih, bias_ih), (h, c))
-    return new
+    h, c = CELLS["lstm"](weight_hh, bias_hh, None)(linear(x, weight_ih, bias_ih), (h, c))
+    return h, c
 
 
 @composite(samples=_samples(3, 1, True), errors=_errors(3, 1, True))
@@ -235,9 +180,9 @@ def gru_cell(input: Any, hx: Any, weight_ih: Any, weight_hh: Any, bias_ih: Any =
     """One step of ``gru``. input: [batch, features]; hx and result: [batch, hidden]."""
     x, h = as_handle(input), as_handle(hx)
     _check(x, (h,), (as_handle(weight_ih), as_handle(weight_hh)), 3, "gru_cell", 2)
-    return _gru(weight_hh, bias_hh)(linear(x, weight_ih, bias_ih), h)
+    return CELLS["gru"](weight_hh, bias_hh, None)(linear(x, weight_ih, bias_ih), (h,))[0]
 
 
 def _nonlinearity(name: str, op: str) -> None:
-    if name not in _NONLINEAR:
+    if name not in ("tanh", "relu"):
         raise ArgumentError(f"nonlinearity must be 'tanh' or 'relu', not {name!r}", op=op)

@@ -26,7 +26,9 @@ EXACT = {"astype", "stop_gradient", "mark", "full", "iota", "gather", "index_set
 
 
 # They compute nothing, or take subprograms that only their public functions can make.
-WITHOUT = {"leaf", "result", "custom", "scan", "switch", "while_loop"}
+WITHOUT = {"leaf", "result", "custom", "scan", "switch", "while_loop"} | {
+    n for n in OPS if n.startswith("recurrent_layer")
+}
 
 
 @dataclass(frozen=True)
