@@ -6,6 +6,7 @@ from compiler.control import Turn
 from compiler.plan import Plan
 from compiler.runtime import Program
 from compiler.step import Bind, Step
+from compiler.waves import wave_ends
 from engine import origin
 from engine.record import Record
 
@@ -15,6 +16,16 @@ def listing(plan: Plan) -> str:
     lines = [f"# {len(plan.steps)} steps, {len({k.key for k in plan.kernels})} different kernels"]
     _list(plan, "", lines, {})
     return "\n".join(lines) + "\n"
+
+
+def sharing(plan: Plan) -> str:
+    """How much of a plan several threads may compute, in words."""
+    plans = [plan]
+    for one in plans:
+        plans += [part for s in one.steps if isinstance(s, Turn) for part in s.parts]
+    pieces = sum(isinstance(s, Step) and s.pieces is not None for one in plans for s in one.steps)
+    waves = [last - first for one in plans for first, last in wave_ends(one.times)]
+    return f"{pieces} steps in pieces, {sum(n for n in waves if n > 1)} at the same time as others"
 
 
 def _list(plan: Plan, prefix: str, lines: list[str], shown: dict[str, str]) -> None:

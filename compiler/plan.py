@@ -56,12 +56,6 @@ class Plan:
         own = [[s.kernel] if isinstance(s, Step) else s.kernels for s in steps]
         return [k for kernels in own for k in kernels]
 
-    @property
-    def shareable(self) -> int:
-        """How many steps may be cut into pieces for several threads."""
-        inner = [p for s in self.steps if isinstance(s, Turn) for p in s.parts]
-        return sum(isinstance(s, Step) and s.pieces is not None for s in self.steps) + sum(p.shareable for p in inner)
-
 
 class Planner:
     """Turns a graph into a plan."""

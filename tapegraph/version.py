@@ -93,7 +93,7 @@ class Version:
 
     def explain(self, number: int) -> list[str]:
         """Why this version was compiled, what it serves, what it cost and what memory it takes, as lines."""
-        from compiler.inspect import memory_lines  # as all of the compiler: only where something was compiled
+        from compiler.inspect import memory_lines, sharing  # as all of the compiler: only where something was compiled
 
         inputs = ", ".join(
             f"{r.attrs['name']}: {r.dtype.name}[{', '.join(map(str, r.shape))}]" for r in self.graph.inputs
@@ -106,7 +106,7 @@ class Version:
             f"     sizes learned from the program: {', '.join(self.learned) or 'none'}",
             f"     {len(self.graph.nodes)} nodes, {len(self.optimised.nodes)} after optimisation, "
             f"{len(self.program.plan.steps)} steps; {self.count} calls",
-            f"     threads: {pool.threads()}, for the {self.program.plan.shareable} steps that run in pieces where they are large",
+            f"     threads: {pool.threads()}; where there is enough to do, {sharing(self.program.plan)}",
             f"     cost: {times}",
             f"     kernels: {report.compiled} compiled, {report.disk} from disk, {report.registry} shared",
         ]
