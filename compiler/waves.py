@@ -25,6 +25,8 @@ def in_waves(steps: Sequence[Any]) -> tuple[list[Any], list[int]]:
     may find a mistake in the data.
     """
     after, missing = _dependences(steps)
+    commits = [_writes_state(step) for step in steps]
+    reach = [(NEAR if _cut_at_will(step) else FAR) if _sociable(step) else 0 for step in steps]
     order: list[int] = []
     times: list[int] = []
     placed = [False] * len(steps)
@@ -32,13 +34,11 @@ def in_waves(steps: Sequence[Any]) -> tuple[list[Any], list[int]]:
         if placed[first]:
             continue
         wave = [first]
-        checked = _writes_state(steps[first])  # nothing in between may still find a mistake
-        for i in range(first + 1, min(len(steps), first + FAR) if _sociable(steps[first]) else 0):
+        checked = commits[first]  # nothing in between may still find a mistake
+        for i in range(first + 1, min(len(steps), first + FAR) if reach[first] else 0):
             if not placed[i]:
-                commits = _writes_state(steps[i])
-                checked = checked and commits
-                near = i - first < NEAR or not _cut_at_will(steps[i])
-                if not missing[i] and checked == commits and near and _sociable(steps[i]):
+                checked = checked and commits[i]
+                if not missing[i] and checked == commits[i] and i - first < reach[i]:
                     wave.append(i)
         times += [len(order)] * len(wave)
         order += wave
