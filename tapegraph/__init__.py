@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from tapegraph.define import static
     from tapegraph.function import compile, function
     from tapegraph.io import load, save
+    from tapegraph.subnormals import set_flush_denormal
     from tapegraph.threads import get_num_threads, set_num_threads
 
 __version__ = "0.1.0"
@@ -76,6 +77,7 @@ _LAZY = {
     "hooks": "eager.hooks:hooks",
     "set_num_threads": "tapegraph.threads:set_num_threads",
     "get_num_threads": "tapegraph.threads:get_num_threads",
+    "set_flush_denormal": "tapegraph.subnormals:set_flush_denormal",
     "detect_nonfinite": "tapegraph.nonfinite:detect_nonfinite",
 }
 
