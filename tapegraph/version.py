@@ -13,7 +13,6 @@ from engine.requirements import Requirement
 from engine.sizes import Dim, Size
 from engine.state import STAMP
 from graph.graph import Graph
-from graph.reference import solve_sizes
 from tapegraph.calls import Calls
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ class Version:
             if any(isinstance(want, Dim) and got == 1 for want, got in zip(shape, array.shape, strict=True)):
                 return False  # 1 broadcasts, so it is always compiled apart
         try:
-            sizes = solve_sizes(self.graph, {n: a.shape for n, a in zip(self.program.names, arrays, strict=True)})
+            sizes, _ = self.program.shapes.solve([a.shape for a in arrays])
         except FeedError:
             return False
         # What is not met is traced again, and the trace raises the error at the user's line.
