@@ -59,14 +59,15 @@ class Process:
         file = HERE / "contenders" / f"{CONTENDERS[name]}.py"
         root = str(HERE.parents[1]) if name in OURS else ""
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
-        # A session of its own: Ctrl-C reaches the parent only, which decides what becomes of its workers.
+        # A process group of its own: Ctrl-C reaches the parent only, which decides what becomes of its workers. Not a
+        # session: Linux shares the processor out among sessions first, and workers are to stay in their user's.
         self._process = subprocess.Popen(
             [python or sys.executable, str(HERE / "worker.py"), name, str(file), str(threads), root],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._said,
             env=environment(threads, cache),
-            start_new_session=True,
+            process_group=0,
         )
 
     def ask(self, command: str, **arguments: Any) -> Any:

@@ -140,6 +140,14 @@ def test_ctrl_c_writes_and_shows_what_is_there(tmp_path):
     assert len(written["outcomes"][0]["rows"]["static"]["seconds"]) == 2
 
 
+@pytest.mark.skipif(os.name == "nt", reason="sessions are POSIX")
+def test_a_worker_has_a_group_of_its_own_in_the_same_session(square):
+    with Process("numpy", 1) as process:
+        process.ask("imports", cold=True)
+        pid = process._process.pid
+        assert os.getsid(pid) == os.getsid(0) and os.getpgid(pid) != os.getpgid(0)
+
+
 def answer(value, w):
     return {"results": [[np.float32(value)]], "state": {"w": np.array(w, np.float32)}}
 
