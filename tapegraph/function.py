@@ -87,9 +87,10 @@ class Function:
         same in every call. A single list or iterator is taken for batches one by one: a tuple of arguments, or the only
         one. Returns what the function returns, each tensor with the batches along a new first axis.
 
-        What Python does between calls does not happen between batches: a schedule of learning rates that is to move
-        with every batch is stepped inside the function. In eager mode it is the loop. An error's note names the batch;
-        the batches before it have been computed.
+        What Python does between calls does not happen between batches. A learning rate that is to change with every
+        batch is set inside the function (``optimizer.param_groups[0]["lr"] *= 0.99``); a scheduler, which counts in
+        Python, moves between calls of ``many``. In eager mode it is the loop. An error's note names the batch; the
+        batches before it have been computed.
         """
         return many(self, args, kwargs)
 

@@ -125,6 +125,29 @@ def test_many_calls_in_one_equal_a_loop(mode, as_list):
         np.testing.assert_array_equal(a.grad.numpy(), b.grad.numpy())
 
 
+def test_a_rate_set_inside_the_step_changes_between_the_batches_of_many():
+    xs = np.random.default_rng(0).normal(size=(6, 5, 4)).astype("f4")
+    found = []
+    for mode in ("eager", "static"):
+        tg.manual_seed(0)
+        model = nn.Linear(4, 3)
+        optimizer = optim.SGD(model.parameters(), lr=0.1)
+
+        @tg.function
+        def step(x, model=model, optimizer=optimizer):
+            loss = tg.mean(model(x) ** 2)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            optimizer.param_groups[0]["lr"] *= 0.9
+            return loss
+
+        with tg.mode(mode):
+            found.append(step.many(xs).numpy())
+        assert optimizer.param_groups[0]["lr"] == pytest.approx(0.1 * 0.9**6)
+    np.testing.assert_allclose(*found, rtol=1e-5)
+
+
 def test_many_takes_batches_of_several_sizes_and_structures():
     @tg.compile
     def f(pair, scale):
