@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
@@ -157,10 +158,13 @@ class Planner:
                 for a in record.args:
                     if a not in unit.members and not (a.op.name in INLINE and unit.fused):
                         yield a
-        for unit in self.last_units:
-            for state, record in self.graph.updates.items():
-                if record in unit.members and record not in self.places and self._in_place(unit, state, record):
-                    self.places[record] = self.stored[unit][record] = self.places[self.graph.states[state]]
+        written = Counter(self.graph.updates.values())
+        for state, record in self.graph.updates.items():
+            unit = self.unit_of.get(record)
+            if unit not in self.last_units or unit is None or record in self.places or written[record] > 1:
+                continue
+            if self._in_place(unit, state, record):
+                self.places[record] = self.stored[unit][record] = self.places[self.graph.states[state]]
         yield from self.graph.results
         for unit in self.units:
             yield from unit.sums
@@ -171,7 +175,7 @@ class Planner:
         if leaf is None or isinstance(record.op.lower, Fold):
             return False
         others = self._readers(leaf) - {unit}
-        if others & self.last_units or list(self.graph.updates.values()).count(record) > 1:
+        if others & self.last_units:
             return False
         if any(r.op.lower.traps for r in unit.members if isinstance(r.op.lower, Scalar) and r.dtype.kind in "iu"):
             return False

@@ -127,6 +127,13 @@ class Dim:
         return (-self) + other
 
     def __mul__(self, other: Size) -> Size:
+        if type(other) is int and other > 0:  # most products: the order of the terms stays
+            if other == 1:
+                return self
+            made = Dim.__new__(Dim)
+            made.terms = tuple([(mono, c * other) for mono, c in self.terms])
+            made._hash = hash(made.terms)
+            return made
         if not isinstance(other, Dim | int | np.integer):
             return NotImplemented
         total: dict[tuple[Atom, ...], int] = {}
