@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from graph.pattern import Attr, computed, ops
+from engine.sizes import same_shape
+from graph.pattern import OPS, Attr, computed, ops
 from graph.rulebook import Rulebook
 from graph.rules.views import views
 
@@ -26,6 +27,21 @@ def transposed_product(a, b, p: Attr):
     left = ops.permute_dims(ops.matmul(a, b), axes=p)
     flipped = [computed(lambda b: _swapped(len(b.shape))), computed(lambda a: _swapped(len(a.shape)))]
     return left, ops.matmul(ops.permute_dims(b, axes=flipped[0]), ops.permute_dims(a, axes=flipped[1]))
+
+
+def _of_products(p, out, uses):
+    total = out.args[0]
+    for a in total.args:
+        if a.op not in (OPS["matmul"], OPS["add"], OPS["permute_dims"]) or not same_shape(a.shape, total.shape):
+            return "an operand is not a product, or a sum of products, of the whole shape"
+    return _swaps_last(p, total, uses)
+
+
+@products.rule("bitwise", where=_of_products)
+def transposed_sum(a, b, p: Attr):
+    """(a + b)^T = a^T + b^T, where the transpositions vanish in products"""
+    left = ops.permute_dims(ops.add(a, b), axes=p)
+    return left, ops.add(ops.permute_dims(a, axes=p), ops.permute_dims(b, axes=p))
 
 
 products.include(views, "permute_twice", "permute_idle")

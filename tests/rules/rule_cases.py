@@ -231,6 +231,10 @@ CASES = {
         lambda x, w: _permute(tg.matmul(x, w), 1, 0),
         lambda x, w: _permute(tg.matmul(x, w), 1, 0) @ tg.matmul(x, w),
     ),
+    "transposed_sum": (
+        lambda x, y, w: _permute(tg.matmul(x, w) + tg.matmul(y, w), 1, 0),
+        lambda x, y, w: _permute(tg.matmul(x, w) + tg.tanh(tg.matmul(y, w)), 1, 0),
+    ),
     # stability
     "log_of_one_plus": (lambda x: tg.log(x + 1), lambda x: tg.log(x + 2)),
     "log_of_one_minus": (lambda x: tg.log(1 - x), lambda x: tg.log(x - 1)),
