@@ -8,19 +8,26 @@ import numpy as np
 
 from compiler.buffers import Place, new_place
 from compiler.fuse import Unit
-from compiler.kernel import Kernel, Param
+from compiler.kernel import POINTER, Kernel, Param
 from compiler.nest import Access, Loop, Nest
 from compiler.share_text import LOOPS, ROOM
 from compiler.step import Axis, Bind, Pieces, Step
-from engine.lowering import Scalar
+from engine.lowering import Scalar, Shares
 from engine.record import Record
 from engine.sizes import Size, product, same
 
 # Picoseconds on one core, roughly: only how far a row is cut depends on them.
-OPERATION, ELEMENTARY, BYTE = 50, 600, 25
+OPERATION, ELEMENTARY, BYTE, MULTIPLICATION = 50, 600, 25, 40
 PARTIALS = 16  # pieces that have sums of their own
 LARGEST_PARTIAL = 1 << 12  # elements of such a sum
 LINE = 64  # iterations, at least, of a piece of an innermost loop
+
+
+def shared_loop(shares: Shares, params: list[Param]) -> Pieces:
+    """How a loop whose op says so may be cut."""
+    at = {p.name: (i, np.dtype(p.dtype).itemsize if p.kind == POINTER else 1) for i, p in enumerate(params)}
+    moves = tuple((at[name][0], size * at[name][1]) for name, size in shares.moves.items())
+    return Pieces(shares.work * MULTIPLICATION, (Axis(at[shares.count][0], 1, 1, moves),))
 
 
 class Cutter:

@@ -12,7 +12,7 @@ import numpy as np
 
 from compiler.buffers import Buffer, Place, base_of, dense, new_place, view_of, views_of
 from compiler.control import Turn, native, plan_control
-from compiler.cutting import combined
+from compiler.cutting import combined, shared_loop
 from compiler.emit import Emitter, folded
 from compiler.fuse import INLINE, Unit, fuse
 from compiler.kernel import Kernel, Param
@@ -424,15 +424,11 @@ class Planner:
         for name, size in zip(names[len(params) :], sizes, strict=True):
             params.append(Param(name, "int"))
             binds.append(Bind("int", None, size))
-        self.steps.append(
-            Step(
-                Kernel(text, tuple(params)),
-                binds,
-                [record],
-                {p.buffer for p in arrays},
-                {p.buffer for p in places},
-            )
-        )
+        reads, writes = {p.buffer for p in arrays}, {p.buffer for p in places}
+        pieces = shared_loop(lower.shares(*call), params) if lower.shares else None
+        self.steps.append(Step(Kernel(text, tuple(params)), binds, [record], reads, writes, pieces))
+        if lower.then is not None:
+            self.steps.append(Step(Kernel(lower.then(*call), tuple(params)), binds, [record], reads | writes, writes))
 
     def _continued(self, record: Record, number: int, place: Place) -> Place:
         """Where a loop that changes an operand finds it: in its own buffer if nobody else reads it, else in a copy."""

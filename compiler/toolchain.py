@@ -15,6 +15,7 @@ from compiler.tiles import TILES
 from compiler.vectormath import NATIVE as ELEMENTARY
 
 OPTIMISE = 3
+OPTIMISE_WORDS = 1  # where the innermost loops are words written for the purpose: half of LLVM's time
 WORDS = {**NATIVE, **ELEMENTARY, **TILES}
 
 
@@ -57,7 +58,7 @@ def lowered(kernel: Kernel) -> tuple[str, list[llvm.ModuleRef]]:
 def finished(kernel: Kernel, text: str, libraries: list[llvm.ModuleRef]) -> bytes:
     """The second half of compiling, LLVM's."""
     module = linked(kernel, text, libraries)
-    optimise(module)
+    optimise(module, level(kernel))
     code = target_machine().emit_object(module)
     check_symbols(code, kernel)
     return code
@@ -75,12 +76,17 @@ def linked(kernel: Kernel, text: str, libraries: list[llvm.ModuleRef]) -> llvm.M
     return module
 
 
-def optimise(module: llvm.ModuleRef) -> None:
+def level(kernel: Kernel) -> int:
+    """How much LLVM is to do for a kernel."""
+    return OPTIMISE_WORDS if any(f"{word}(" in kernel.text for word in TILES) else OPTIMISE
+
+
+def optimise(module: llvm.ModuleRef, level: int = OPTIMISE) -> None:
     """LLVM's standard pipeline with the loop vectoriser, for this machine.
 
     Without SLP and unrolling of what is not vectorised: a third of LLVM's time, and fused loops run as fast.
     """
-    options = llvm.create_pipeline_tuning_options(speed_level=OPTIMISE)
+    options = llvm.create_pipeline_tuning_options(speed_level=level)
     options.loop_vectorization = options.loop_interleaving = True
     options.slp_vectorization = options.loop_unrolling = False
     builder = llvm.create_pass_builder(target_machine(), options)

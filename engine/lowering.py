@@ -65,6 +65,19 @@ class Assemble:
 
 
 @dataclass(frozen=True)
+class Shares:
+    """How the outermost loop of a text may be shared among threads, its iterations being independent of each other.
+
+    ``count``: the integer that says how many there are; ``moves``: by how many elements each array, and by how much each
+    integer, moves on with each of them; ``work``: multiplications in all.
+    """
+
+    count: str
+    moves: dict[str, Size]
+    work: Size
+
+
+@dataclass(frozen=True)
 class Loop:
     """A plain Python loop over flat contiguous arrays.
 
@@ -74,12 +87,16 @@ class Loop:
     then left out of the kernel's parameters; the planner copies it, or hands its buffer over where nobody else
     needs it). ``scratch``: the specs of further arrays, behind the results, that hold nothing before or after.
     ``products``: the text calls the BLAS, and the first integer is the address that ``blas_gemm`` takes.
+    ``shares``: how threads may share the loop, which then leaves nothing to be done behind it; ``then``: the text of a
+    second kernel over the same arrays and integers, run when all of the first is done.
     """
 
     text: Callable[[Sequence[Spec], Any, dict[str, Any]], tuple[str, list[Size]] | None]
     reuses: int | None = None
     scratch: Callable[[Sequence[Spec], Any, dict[str, Any]], list[Spec]] | None = None
     products: bool = False
+    shares: Callable[[Sequence[Spec], Any, dict[str, Any]], Shares] | None = None
+    then: Callable[[Sequence[Spec], Any, dict[str, Any]], str] | None = None
 
 
 @dataclass(frozen=True)

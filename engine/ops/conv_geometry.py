@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from engine.lowering import Shares
 from engine.ops.windows import Slide
 from engine.sizes import Size, larger, product, same
 
@@ -15,7 +16,7 @@ TILE = 6  # rows of the word tile_sums at most
 SHORT = 256  # places of an image below which several are worked on together
 LINE = 16  # elements that no two channels may lie a power of two of apart, or they share a place in the cache
 SLACK = 64  # elements that may be read behind the last
-PARTS = 4  # shares of the images that do not depend on each other
+PARTS = 8  # shares of the images that do not depend on each other
 
 
 def _three(values: Sequence[Any], filler: Any) -> list[Any]:
@@ -72,6 +73,11 @@ class Geometry:
 def room(places: Sequence[Size], phases: int, channels: Size) -> Size:
     """Elements of one share's copy of some images."""
     return channels * (phases * (product(places) + SHORT) + 2 * LINE) + SLACK
+
+
+def shares(rooms: Sequence[Size], work: Size) -> Shares:
+    """The loop over shares of the images: each has room of its own for images, sums, other factors and tables."""
+    return Shares("parts", {"before": 1, **dict(zip("pybt", rooms, strict=True))}, work)
 
 
 # Elements from one channel of ``p`` to the next: an odd number of cache lines.

@@ -12,6 +12,7 @@ from math import prod
 from typing import Any
 
 from engine import dtypes
+from engine.lowering import Shares
 from engine.ops.conv_geometry import (
     FILL,
     FROM_THE_FIRST,
@@ -27,8 +28,9 @@ from engine.ops.conv_geometry import (
     joined,
     per_axis,
     room,
+    shares,
 )
-from engine.sizes import Size
+from engine.sizes import Size, product
 from engine.spec import Spec
 
 FEW = 8  # rows for which more columns are worked on together, so that there is as much to do
@@ -59,7 +61,7 @@ def kernel({ARRAYS}, o, p, y, b, t, {NAMES}):
             t[at_rows + r] = r * row_step
         for k in range({TERMS}):
             t[at_pitch + k] = k * pitch
-        for block in range(blocks * part // parts, blocks * (part + 1) // parts):
+        for block in range(blocks * (before + part) // {PARTS}, blocks * (before + part + 1) // {PARTS}):
             first = block * images
             count = minimum(images, batch - first)
             for g in range(groups):
@@ -181,6 +183,7 @@ def _write(arrays: int, out: Spec, ints: dict[str, Size], **pieces: str) -> tupl
         ARRAYS=", ".join(f"a{i}" for i in range(arrays)),
         NAMES=", ".join(ints),
         STRIP=str(STRIP // out.dtype.itemsize),
+        PARTS=str(PARTS),
         TERMS=str(TERMS),
         TILE=str(TILE),
         SHORT=str(SHORT),
@@ -220,10 +223,22 @@ class _Way:
         sizes = [room(self.places, before, self.depth), self.rows * self.columns, TERMS * (self.columns + 16)]
         return [*(Spec((PARTS * n,), dtype) for n in sizes), Spec((PARTS * tables,), dtypes.int64)]
 
+    def shares(self) -> Shares:
+        rooms = [spec.shape[0] // PARTS for spec in self.scratch()]
+        return shares(
+            rooms, self.batch * product(self.at.results) * self.at.groups * self.rows * self.depth * self.at.taps
+        )
+
     def text(self) -> tuple[str, list[Size]]:
         at, ones = self.at, [1, 1, 1]
         rooms = [spec.shape[0] // PARTS for spec in self.scratch()]
-        ints: dict[str, Size] = {"parts": PARTS, "room_p": rooms[0], "room_t": rooms[3], "columns": self.columns}
+        ints: dict[str, Size] = {
+            "parts": PARTS,
+            "before": 0,
+            "room_p": rooms[0],
+            "room_t": rooms[3],
+            "columns": self.columns,
+        }
         ints |= {"batch": self.batch, "groups": at.groups, "rows": self.rows, "depth": self.depth}
         ints |= per_axis("s", at.results if self.backward else at.sizes)
         ints |= per_axis("r", at.sizes if self.backward else at.results)
@@ -255,6 +270,10 @@ def forward_scratch(specs: Sequence[Spec], out: Spec, attrs: dict[str, Any]) -> 
     return _Way(specs, out, attrs, backward=False).scratch()
 
 
+def forward_shares(specs: Sequence[Spec], out: Spec, attrs: dict[str, Any]) -> Shares:
+    return _Way(specs, out, attrs, backward=False).shares()
+
+
 def backward(specs: Sequence[Spec], out: Spec, attrs: dict[str, Any]) -> tuple[str, list[Size]]:
     """o[n, c, place of the tap for i] grows by a1[m, c, tap] * a0[n, m, i]."""
     return _Way(specs, out, attrs, backward=True).text()
@@ -262,3 +281,7 @@ def backward(specs: Sequence[Spec], out: Spec, attrs: dict[str, Any]) -> tuple[s
 
 def backward_scratch(specs: Sequence[Spec], out: Spec, attrs: dict[str, Any]) -> list[Spec]:
     return _Way(specs, out, attrs, backward=True).scratch()
+
+
+def backward_shares(specs: Sequence[Spec], out: Spec, attrs: dict[str, Any]) -> Shares:
+    return _Way(specs, out, attrs, backward=True).shares()

@@ -12,6 +12,7 @@ from math import prod
 from typing import Any
 
 from engine import dtypes
+from engine.lowering import Shares
 from engine.ops.conv_geometry import (
     FILL,
     FROM_THE_FIRST,
@@ -27,8 +28,9 @@ from engine.ops.conv_geometry import (
     joined,
     per_axis,
     room,
+    shares,
 )
-from engine.sizes import Size, product, seen
+from engine.sizes import Size, product
 from engine.spec import Spec
 
 _KERNEL = """
@@ -76,7 +78,7 @@ def kernel(a0, a1, o, p, y, b, t, {NAMES}):
         for k in range(groups * strips * terms * lanes):
             y[at_y + k] = 0
         for g in range(groups):
-            for block in range(blocks * part // parts, blocks * (part + 1) // parts):
+            for block in range(blocks * (before + part) // all_parts, blocks * (before + part + 1) // all_parts):
                 first = block * images
                 count = minimum(images, batch - first)
                 {FILL}
@@ -85,12 +87,20 @@ def kernel(a0, a1, o, p, y, b, t, {NAMES}):
                 else:
                     {TILES}
             at_y = at_y + strips * terms * lanes
+    return 0
+"""
+# What the shares have summed up, put together.
+_TOGETHER = """
+def kernel(a0, a1, o, p, y, b, t, {NAMES}):
+    terms = depth * k0 * k1 * k2
+    lanes = where(rows < {FEW}, rows, {STRIP})
+    strips = (rows + lanes - 1) // maximum(lanes, 1)
     for g in range(groups):
         for strip in range(strips):
             for lane in range(minimum(lanes, rows - strip * lanes)):
                 for k in range(terms):
                     value = {ZERO}
-                    for part in range(parts):
+                    for part in range(all_parts):
                         value = value + y[part * room_y + ((g * strips + strip) * terms + k) * lanes + lane]
                     o[(g * rows + strip * lanes + lane) * terms + k] = value
     return 0
@@ -141,43 +151,60 @@ for m in range(rows):
         y[at_y + k * lanes + m] = y[at_y + k * lanes + m] + value
 """
 FEW = 4  # channels of results for which a strip of columns is not worth while
+LARGE = 1 << 21  # elements of the sums of all shares together, roughly; more would cost more than a second thread gains
+
+
+class _Sums:
+    """The sizes of a weight gradient, and its room."""
+
+    def __init__(self, specs: Sequence[Spec], out: Spec, attrs: dict[str, Any]) -> None:
+        self.at = Geometry(attrs, attrs["window"], specs[0].shape[2:])
+        self.batch, self.dtype = specs[0].shape[0], out.dtype
+        self.rows, self.depth = int(out.shape[0]) // self.at.groups, int(out.shape[1])
+        self.terms = self.depth * self.at.taps
+        self.strip = STRIP // out.dtype.itemsize
+        lanes = self.rows if self.rows < FEW else (self.rows + self.strip - 1) // self.strip * self.strip
+        self.sums = self.at.groups * self.terms * lanes
+        self.parts = max(1, min(PARTS, LARGE // max(self.sums, 1)))
+        spread = TERMS * lanes + product(self.at.padded()) + SHORT + SLACK
+        tables = self.terms + 6 * TERMS
+        self.rooms = [room(self.at.padded(), prod(self.at.stride), self.depth), self.sums, spread, tables]
+
+    def integers(self) -> dict[str, Size]:
+        at = self.at
+        ints: dict[str, Size] = dict(zip(("room_p", "room_y", "room_b", "room_t"), self.rooms, strict=True))
+        ints |= {"parts": self.parts, "before": 0, "all_parts": self.parts, "batch": self.batch}
+        ints |= {"groups": at.groups, "rows": self.rows, "depth": self.depth}
+        ints |= per_axis("s", at.sizes) | per_axis("r", at.results) | per_axis("k", at.window)
+        ints |= per_axis("d", at.dilation) | per_axis("e", at.stride) | per_axis("f", at.lead)
+        return ints | per_axis("p", at.padded())
+
+    def text(self, kernel: str) -> str:
+        pieces = {"TILES": _TILES, "ALONG": _ALONG, "PLANE": PLANE, "FILL": FILL, "RUNS": RUNS}
+        numbers = {"STRIP": self.strip, "TERMS": TERMS, "TILE": TILE, "SHORT": SHORT, "FEW": FEW}
+        pieces |= {name: str(number) for name, number in numbers.items()}
+        zero = f"{self.dtype.name}(0)"
+        names = ", ".join(self.integers())
+        return joined(kernel, NAMES=names, ZERO=zero, FROM_THE_FIRST=FROM_THE_FIRST, **pieces) + "\n"
 
 
 def weights(specs: Sequence[Spec], out: Spec, attrs: dict[str, Any]) -> tuple[str, list[Size]]:
-    """o[m, c, tap] = sum over n and i of a1[n, m, i] * a0[n, c, place of the tap for i]."""
-    at = Geometry(attrs, attrs["window"], specs[0].shape[2:])
-    rooms = [spec.shape[0] // PARTS for spec in scratch(specs, out, attrs)]
-    ints: dict[str, Size] = dict(zip(("room_p", "room_y", "room_b", "room_t"), rooms, strict=True))
-    ints |= {"parts": PARTS, "batch": specs[0].shape[0], "groups": at.groups}
-    ints |= {"rows": out.shape[0] // at.groups, "depth": out.shape[1]}
-    ints |= per_axis("s", at.sizes) | per_axis("r", at.results) | per_axis("k", at.window) | per_axis("d", at.dilation)
-    ints |= per_axis("e", at.stride) | per_axis("f", at.lead) | per_axis("p", at.padded())
-    text = joined(
-        _KERNEL,
-        NAMES=", ".join(ints),
-        STRIP=str(STRIP // out.dtype.itemsize),
-        TERMS=str(TERMS),
-        TILE=str(TILE),
-        SHORT=str(SHORT),
-        FEW=str(FEW),
-        ZERO=f"{out.dtype.name}(0)",
-        TILES=_TILES,
-        ALONG=_ALONG,
-        PLANE=PLANE,
-        FILL=FILL,
-        RUNS=RUNS,
-        FROM_THE_FIRST=FROM_THE_FIRST,
-    )
-    return text + "\n", list(ints.values())
+    """For each share of the images, sums over n and i of a1[n, m, i] * a0[n, c, place of the tap for i]."""
+    found = _Sums(specs, out, attrs)
+    return found.text(_KERNEL), list(found.integers().values())
+
+
+def together(specs: Sequence[Spec], out: Spec, attrs: dict[str, Any]) -> str:
+    """o[m, c, tap], the sum of what the shares have found."""
+    return _Sums(specs, out, attrs).text(_TOGETHER)
+
+
+def weight_shares(specs: Sequence[Spec], out: Spec, attrs: dict[str, Any]) -> Shares:
+    found = _Sums(specs, out, attrs)
+    return shares(found.rooms, found.batch * product(found.at.results) * found.at.groups * found.rows * found.terms)
 
 
 def scratch(specs: Sequence[Spec], out: Spec, attrs: dict[str, Any]) -> list[Spec]:
-    at = Geometry(attrs, attrs["window"], specs[0].shape[2:])
-    strip = STRIP // out.dtype.itemsize
-    rows, depth = out.shape[0] // at.groups, out.shape[1]
-    pitch = rows if seen(rows) is not None and rows < FEW else (rows + strip - 1) // strip * strip
-    terms = depth * at.taps
-    spread = product(at.padded()) + SHORT + SLACK
-    sizes = [room(at.padded(), prod(at.stride), depth), at.groups * terms * pitch, TERMS * pitch + spread]
-    tables = terms + 2 * TERMS + 4 * TERMS
-    return [*(Spec((PARTS * n,), out.dtype) for n in sizes), Spec((PARTS * tables,), dtypes.int64)]
+    found = _Sums(specs, out, attrs)
+    kinds = [out.dtype, out.dtype, out.dtype, dtypes.int64]
+    return [Spec((found.parts * n,), kind) for n, kind in zip(found.rooms, kinds, strict=True)]

@@ -187,3 +187,18 @@ def test_every_convolution_shares_three_kernels():
     first = keys((2, 3, 8, 8), (4, 3, 3, 3), padding=1)
     assert len(first) == 3
     assert keys((3, 8, 12, 9), (6, 4, 5, 2), stride=2, groups=2, dilation=(1, 2)) == first
+
+
+def test_threads_share_convolutions_without_changing_them():
+    rng = np.random.default_rng(0)
+    x, w = rng.uniform(-1, 1, (32, 16, 16, 16)).astype("float32"), rng.uniform(-1, 1, (16, 16, 3, 3)).astype("float32")
+    slopes = tg.compile(lambda x, w: tg.grad(lambda x, w: tg.sum(tg.sin(tg.conv2d(x, w, padding=1))), (0, 1))(x, w))
+    before, found = tg.get_num_threads(), []
+    try:
+        for count in (1, 2):
+            tg.set_num_threads(count)
+            found.append([np.asarray(a) for a in slopes(x, w)])
+    finally:
+        tg.set_num_threads(before)
+    for alone, shared in zip(*found, strict=True):
+        np.testing.assert_array_equal(alone, shared)
