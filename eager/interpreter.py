@@ -65,7 +65,7 @@ class Eager:
 
     def apply(self, op: Op, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
         # The quick way, for one or two operands of one dtype that prepare would hand on as they are.
-        if not op.whole:
+        if not op.whole or len(args) > 2:
             return self._other(op, args, attrs)
         try:
             if len(args) == 2:
@@ -139,7 +139,7 @@ class Eager:
         return self._thorough(op, args, attrs)
 
     def _other(self, op: Op, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
-        """Operands that take no part in promotion, or not all of them: indices, conditions, arrays only moved about."""
+        """More operands than two, or such that take no part in promotion: indices, conditions, arrays only moved about."""
         values = [a._value if isinstance(a, Handle) else a for a in args]
         if op.casts is not None:
             like = None
@@ -175,7 +175,7 @@ class Eager:
         except Trap as trap:
             raise trapped(trap, op.name, args, origin.capture()) from None
         except _MISTAKES:
-            op.spec(args, attrs)  # the engine's own error, at the user's line
+            op.spec(op.prepare(args), attrs)  # the engine's own error, at the user's line
             raise
         if op.many:
             return self._several(op, args, values, attrs, [_asarray(o) for o in out])

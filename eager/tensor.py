@@ -40,6 +40,11 @@ class Tensor(Handle):
         return value.dtype if value is not None else self._record.dtype  # type: ignore[union-attr]
 
     @property
+    def ndim(self) -> int:
+        value = self._value
+        return value.ndim if value is not None else len(self._record.shape)  # type: ignore[union-attr]
+
+    @property
     def is_leaf(self) -> bool:
         """Whether no recorded op made it."""
         return self._record is None or self._record.op is LEAF
