@@ -83,9 +83,9 @@ class Worker:
             raise NotImplementedError
         contender, self.each = self.contender, case.get("latency", False)
         started = time.perf_counter()
-        step, read = builder(case, params, contender)
+        step, read, *own = builder(case, params, contender)
         self.step = getattr(contender, "finish", _itself)(step)
-        array = getattr(contender, "array", np.array)
+        array = own[0] if own else getattr(contender, "array", np.array)
         self.batches = [tuple(map(array, batch)) for batch in batches]
         results = [self.call()]
         first = time.perf_counter() - started

@@ -125,7 +125,7 @@ def test_ctrl_c_writes_and_shows_what_is_there(tmp_path):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        start_new_session=True,
+        process_group=0,
     )
     for _ in range(1200):
         if file.exists() or process.poll() is not None:
