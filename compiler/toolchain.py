@@ -96,14 +96,14 @@ def optimise(module: llvm.ModuleRef, level: int = OPTIMISE) -> None:
 def assembly(kernel: Kernel) -> str:
     """The machine code of a kernel as text, for people."""
     module = linked(kernel, *lowered(kernel))
-    optimise(module)
+    optimise(module, level(kernel))
     return target_machine().emit_assembly(module)
 
 
 def llvm_text(kernel: Kernel) -> str:
     """The optimised LLVM IR of a kernel, for people."""
     module = linked(kernel, *lowered(kernel))
-    optimise(module)
+    optimise(module, level(kernel))
     return str(module)
 
 
