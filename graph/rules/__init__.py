@@ -11,7 +11,7 @@ from graph.rules.stability import stability
 from graph.rules.strength import strength
 from graph.rules.views import views
 
-canonical = Rulebook("canonical", {"subtract": 20})
+canonical = Rulebook("canonical", {"subtract": 20, "concat": 10})
 for _book in (identities, constants, signs, views, reductions, scatter):
     canonical.include(_book)
 

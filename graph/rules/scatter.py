@@ -7,11 +7,11 @@ from typing import Any
 from engine import dispatch, dtypes
 from engine.op import OPS, apply
 from engine.record import Record
-from engine.sizes import same_shape
+from engine.sizes import Size, same, same_shape
 from graph.pattern import FULL, ops
 from graph.rulebook import Rulebook, handles
 
-scatter = Rulebook("scatter")
+scatter = Rulebook("scatter", {"concat": 10})
 
 
 @scatter.generic("rounding", [OPS["add_at"]], over=[FULL], zeros=True, integers=True)
@@ -61,3 +61,33 @@ def sum_of_one_choice(record: Record) -> Any:
         return "no pick in the graph checks that the place is in range"
     value = handles(record.args[0])[1]
     return value if v.dtype == record.dtype else ops.astype(value, dtype=record.dtype)
+
+
+@scatter.generic("rounding", [OPS["add"]], over=[OPS["slice_set"]], zeros=True, integers=True)
+def sum_of_parts(record: Record) -> Any:
+    """the sum of arrays of zeros with one part set in each, all parts side by side = the parts joined"""
+    parts: list[Record] = []
+    stack = [record]
+    while stack:
+        part = stack.pop()
+        if part.op is OPS["add"]:
+            stack += part.args
+        elif part.op is OPS["slice_set"] and part.args[0].op is FULL and part.args[0].attrs["value"] == 0:
+            parts.append(part)
+        else:
+            return f"{part.op.name} is not zeros with a part set"
+    cut = {i for p in parts for i, n in enumerate(p.attrs["sizes"]) if not same(n, record.shape[i])}
+    if len(cut) != 1 or any(step != 1 for p in parts for step in p.attrs["steps"]):
+        return "the parts do not lie side by side along one axis"
+    (axis,) = cut
+    if not all(isinstance(p.attrs["starts"][axis], int) for p in parts):
+        return "where a part begins is known only in the run"
+    place: Size = 0
+    parts.sort(key=lambda p: p.attrs["starts"][axis])
+    for part in parts:
+        if not same(part.attrs["starts"][axis], place):
+            return "there are gaps between the parts, or they overlap"
+        place = place + part.attrs["sizes"][axis]
+    if not same(place, record.shape[axis]):
+        return "there is a gap behind the parts"
+    return apply(OPS["concat"], *(handles(part)[1] for part in parts), axis=axis)

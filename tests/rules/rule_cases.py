@@ -72,6 +72,11 @@ def _choice(x, k, used):
     return _fold("sum", _where(here, _reshape(v, 12, 1), 0), 1)
 
 
+def _part_set(v, start):
+    whole = tg.zeros((12, 8), dtype=v.dtype)
+    return _op("slice_set", whole, v, starts=(0, start), sizes=v.shape, steps=(1, 1))
+
+
 CASES = {
     # identities
     "times_one": (lambda x: x * 1, lambda x: x * 2),
@@ -226,6 +231,10 @@ CASES = {
     ),
     "one_of_each_row": (lambda x, k: _scatter(x, k, True), lambda x, k: _scatter(x, k, False)),
     "sum_of_one_choice": (lambda x, k: _choice(x, k, True), lambda x, k: _choice(x, k, False)),
+    "sum_of_parts": (
+        lambda x: _part_set(x[:, :1], 0) + _part_set(x[:, 1:], 1),
+        lambda x: _part_set(x[:, :1], 0) + _part_set(x[:, 1:], 0),
+    ),
     # products
     "transposed_product": (
         lambda x, w: _permute(tg.matmul(x, w), 1, 0),
