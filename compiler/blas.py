@@ -13,6 +13,7 @@ from compiler.panels import BLOCK, DEEP, PANEL
 # last one: there they take 0.6 to 0.9 of OpenBLAS's time, and a tenth for matrices of a few rows.
 REACH = 1 << 19
 FEW = 12  # rows of the left operand for which it does not pay to pack the right one
+SMALL = 1024  # multiplications of a matrix and a vector that take less time than a call of the BLAS (80 ns)
 TOO_LARGE = 4  # status: a size does not fit the 32-bit integers of this BLAS; 1 to 3 are mistakes in the data
 
 TEXT = """\
@@ -86,7 +87,23 @@ def kernel(
         at_a = i * step_a
         at_b = i * step_b
         at_c = i * step_c
-        if n == 1:
+        if (m == 1 or n == 1) and beta == 0 and m * n * k <= SMALL:
+            right_a = where(transpose_a != 0, lda, 1)
+            down_a = where(transpose_a != 0, 1, lda)
+            down_b = where(transpose_b != 0, 1, ldb)
+            if m == 1 and transpose_b == 0:
+                for p in range(k):
+                    left = alpha * a[at_a + p * right_a]
+                    for q in range(n):
+                        c[at_c + q] += left * b[at_b + p * ldb + q]
+            else:
+                for row in range(m):
+                    for q in range(n):
+                        total = alpha * 0
+                        for p in range(k):
+                            total = radd(total, a[at_a + row * down_a + p * right_a] * b[at_b + p * down_b + q * ldb])
+                        c[at_c + row * ldc + q] = alpha * total
+        elif n == 1:
             x = where(transpose_b != 0, 1, ldb)
             rows = where(transpose_a != 0, k, m)
             columns = m + k - rows
@@ -116,7 +133,7 @@ def gemm_kernel(dtype: str) -> Kernel:
     pointers = [Param(name, "ptr", dtype) for name in "abc"]
     integers = [Param(name, "int") for name in INTEGERS.split()]
     size = {"float32": 4, "float64": 8}[dtype]
-    numbers = {"WIDE": PANEL // size, "SIDE": BLOCK // size, "DEEP": DEEP, "REACH": REACH, "FEW": FEW}
+    numbers = {"WIDE": PANEL // size, "SIDE": BLOCK // size, "DEEP": DEEP, "REACH": REACH, "FEW": FEW, "SMALL": SMALL}
     text = re.sub("[A-Z]{3,}", lambda word: str(numbers[word.group()]), TEXT)
     return Kernel(text, (*pointers, *integers, Param("alpha", "float", dtype), Param("beta", "float", dtype)))
 
