@@ -136,6 +136,6 @@ def _panel_filled(w, b, at_b, row_b, k, transposed):
 
 LIBRARY = {"blas_gemm": _blas_gemm, "blas_gemv": _blas_gemv, "line_copy": _line_copy, "tile_sums": _tile_sums}
 LIBRARY |= {"tile_6": _tile(6), "tile_2": _tile(2)}
-LIBRARY |= {"panel_filled": _panel_filled, "panel_room": lambda like: np.empty(ROOM, like.dtype)}
+LIBRARY |= {"panel_filled": _panel_filled, "panel_room": lambda like: np.empty(ROOM, like[0:].dtype)}
 LIBRARY |= {"choose": lambda condition, a, b: a if condition else b}
 PYTHON = {"range": range, **CASTS, **INTRINSICS, **LIBRARY}
