@@ -11,12 +11,10 @@ class Contender:
     """``pytensor``."""
 
     def __init__(self, name: str, threads: int, cold: bool) -> None:
-        import numba
-        import pytensor
+        import pytensor  # numba's threads are set by the environment the worker was started with
         import pytensor.tensor as pt
 
         pytensor.config.floatX = "float32"
-        numba.set_num_threads(threads)
         self.pytensor, self.pt = pytensor, pt
         self.version = pytensor.__version__
 
