@@ -12,6 +12,7 @@ from engine.handle import Handle, install_methods
 from engine.op import Op, handles
 from engine.ops.arithmetic import add
 from engine.ops.create import full
+from engine.ops.dtype import mark
 from engine.ops.reduce import sum_to
 from engine.ops.results import result as RESULT
 from engine.record import Record
@@ -72,8 +73,11 @@ def reverse(roots: Sequence[Record], seeds: Sequence[Any], targets: set[Record] 
             if not newest:
                 return arrived
             record = heappop(newest)[1]
-            g = arrived.pop(record) if targets is None or record not in targets else arrived[record]
-            if record.op is RESULT:
+            target = targets is not None and record in targets
+            g = arrived[record] if target else arrived.pop(record)
+            if target and record.op is mark:
+                parts = ()  # a variable of its own: what it was made from is another matter
+            elif record.op is RESULT:
                 parts = ()
                 whole, index = record.args[0], record.attrs["index"]
                 every = arrived.get(whole)

@@ -9,7 +9,7 @@ from typing import Any
 from engine import batching, dispatch, dtypes, tree
 from engine.autodiff import pull, zero
 from engine.derivatives import matching
-from engine.errors import ArgumentError
+from engine.errors import ArgumentError, UnsupportedError
 from engine.lowering import View
 from engine.makers import public
 from engine.op import Op, Sample, apply, handles
@@ -155,7 +155,7 @@ def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:
         follow = [interpreter.handle(r) for r in outside]
 
         def back(inputs: Sequence[Any], held: Sequence[Any], gs: list[Any]) -> list[Any]:
-            return _again(function, args, inputs, len(given), outside, held[0], gs)
+            return _again(function, args, inputs, len(given), start, outside, held[0], gs)
 
         return tree.rebuild(value, _customised([*given, *follow], results, [drawn], back))
 
@@ -185,6 +185,7 @@ def _again(
     args: tuple[Any, ...],
     inputs: Sequence[Any],
     count: int,
+    start: int,
     outside: list[Record],
     drawn: Any,
     gs: list[Any],
@@ -203,4 +204,13 @@ def _again(
         default_generator.counter.assign(now)
         roots = [recording.record(r) for r in results]
         targets: list[Any] = [recording.record(m) for m in marked]
-    return pull(interpreter, roots, gs, [*targets, *outside])
+    # In the body of a scan, the backward pass is a trace of its own: what the function reads from outside is brought in anew.
+    own = {t for t in targets if t is not None}
+    again = _from_outside([r for r in roots if r is not None], start, own)
+    if len(again) != len(outside):
+        raise UnsupportedError(
+            f"reads {len(again)} values from outside in the backward pass, {len(outside)} in the forward pass",
+            op="checkpoint",
+            fix="pass what the function uses as arguments",
+        )
+    return pull(interpreter, roots, gs, [*targets, *again])
