@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
-import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
@@ -12,21 +10,23 @@ import numpy as np
 
 from compiler.buffers import Buffer, Place, base_of, dense, new_place, view_of, views_of
 from compiler.control import Turn, native, plan_control
-from compiler.cutting import combined, shared_loop
+from compiler.cutting import combined
 from compiler.emit import Emitter, folded
 from compiler.fuse import INLINE, Unit, fuse
-from compiler.kernel import Kernel, Param
-from compiler.nest import strides_along
+from compiler.kernel import Kernel
+from compiler.loop_steps import loop_steps
 from compiler.products import Matrix, as_matrix, product_step
+from compiler.schedule import Schedule, in_order, readers_of, users_of
 from compiler.stages import Stages
-from compiler.step import Bind, Callback, Step
+from compiler.step import Callback, Step
+from compiler.updates import written_over
 from compiler.waves import in_waves
-from engine.lowering import Assemble, Control, Fold, Loop, Product, Scalar, View, contiguous
+from engine.lowering import Assemble, Control, Loop, Product, View, contiguous
 from engine.ops.dtype import identity
 from engine.ops.results import result as RESULT
 from engine.ops.shape import broadcast_op
 from engine.record import Record
-from engine.sizes import product, same, same_shape
+from engine.sizes import product, same
 from engine.state import State
 from graph.graph import Graph
 
@@ -69,7 +69,7 @@ class Planner:
         self.places: dict[Record, Place] = {}
         self.stored: dict[Unit, dict[Record, Place]] = {u: {} for u in self.units}
         self.steps: list[Step | Turn | Callback] = []
-        self.copies: dict[Record, Record] = {}
+        self.copies: dict[Record, Place] = {}
         self.results: dict[Record, dict[int, Record]] = {}  # of an op with several: their records by number
         for record in graph.nodes:
             if record.op is RESULT:
@@ -81,7 +81,7 @@ class Planner:
         states = {s: self._leaf(r, "state", s) for s, r in graph.states.items()}
         grads = {s: self._leaf(r, "grad", s) for s, r in graph.grads.items()}
         captured = [(self._leaf(r, "captured", i), a) for i, (r, a) in enumerate(graph.captured.items())]
-        self.users = self._users()
+        self.users = users_of(self.units)
         self.last_units = self._commit_units()
         outputs = [self._claim(r, new_place("output", r.dtype, r.shape, i)) for i, r in enumerate(graph.outputs)]
         kept = {
@@ -90,8 +90,10 @@ class Planner:
         }
         for record in self._demanded():
             self._demand(record)
-        early, late = self._scheduled()
-        self._note_last_reads([*early, *late])
+        order = in_order(self.units, self.unit_of)
+        late = [u for u in order if u in self.last_units]
+        early = [u for u in order if u not in self.last_units]
+        self.schedule = Schedule(graph, [*early, *late])
         for unit in early:
             self._run_unit(unit)
         late_records = {r for u in late for r in u.members}
@@ -115,15 +117,6 @@ class Planner:
         return place
 
     # ------------------------------------------------------------------------------------ which values exist in memory
-
-    def _users(self) -> dict[Record, set[Unit]]:
-        users: dict[Record, set[Unit]] = {}
-        for unit in self.units:
-            for record in unit.members:
-                for a in record.args:
-                    if a not in unit.members:
-                        users.setdefault(a, set()).add(unit)
-        return users
 
     def _commit_units(self) -> set[Unit]:
         """Groups that only produce new values of states: they run last and may write in place."""
@@ -163,53 +156,14 @@ class Planner:
             unit = self.unit_of.get(record)
             if unit not in self.last_units or unit is None or record in self.places or written[record] > 1:
                 continue
-            if self._in_place(unit, state, record):
-                self.places[record] = self.stored[unit][record] = self.places[self.graph.states[state]]
+            leaf = self.graph.states.get(state)
+            if leaf is None or (readers_of(leaf, self.users) - {unit}) & self.last_units:
+                continue
+            if written_over(unit, record, leaf, self.places):
+                self.places[record] = self.stored[unit][record] = self.places[leaf]
         yield from self.graph.results
         for unit in self.units:
             yield from unit.sums
-
-    def _in_place(self, unit: Unit, state: State, record: Record) -> bool:
-        """Whether a new value may be written over the old one while the group still reads it."""
-        leaf = self.graph.states.get(state)
-        if leaf is None or isinstance(record.op.lower, Fold):
-            return False
-        others = self._readers(leaf) - {unit}
-        if others & self.last_units:
-            return False
-        if any(r.op.lower.traps for r in unit.members if isinstance(r.op.lower, Scalar) and r.dtype.kind in "iu"):
-            return False
-        written = strides_along(unit.space, unit.members[record], leaf.shape, self.places[leaf].layout.strides)
-        for reader in unit.members:
-            for a in reader.args:
-                if a in unit.members or base_of(a) is not leaf:
-                    continue
-                read = self._viewed(a)
-                if read is None or isinstance(reader.op.lower, Fold) or unit.inner is not None:
-                    return False
-                axes = unit.members[reader][len(reader.shape) - len(a.shape) :]
-                found = strides_along(unit.space, axes, a.shape, read.layout.strides)
-                if not same(read.layout.offset, 0) or not same_shape(found, written):
-                    return False
-        return True
-
-    def _viewed(self, record: Record) -> Place | None:
-        """The place of a view of a leaf, or None where its elements would have to be copied."""
-        if not isinstance(record.op.lower, View):
-            return self.places[record]
-        base = self._viewed(record.args[0])
-        return None if base is None else view_of(base, record)
-
-    def _readers(self, record: Record) -> set[Unit]:
-        """The units that read a value, directly or through views of it."""
-        found: set[Unit] = set()
-        for unit in self.users.get(record, ()):
-            if unit.fused:
-                found.add(unit)
-            for member in unit.members:
-                if not unit.fused and record in member.args:
-                    found |= self._readers(member) if isinstance(member.op.lower, View) else {unit}
-        return found
 
     def _demand(self, record: Record) -> None:
         if record in self.places or record.op.name in INLINE or record.op.many:
@@ -224,54 +178,21 @@ class Planner:
 
     # ------------------------------------------------------------------------------------ order
 
-    def _scheduled(self) -> tuple[list[Unit], list[Unit]]:
-        """Units in dependence order, those that only write states apart, at the end."""
-        after: dict[Unit, set[Unit]] = {u: set() for u in self.units}
-        waiting = dict.fromkeys(self.units, 0)
-        for unit in self.units:
-            before = {self.unit_of[a] for r in unit.members for a in r.args if a in self.unit_of} - {unit}
-            waiting[unit] = len(before)
-            for b in before:
-                after[b].add(unit)
-        ready = [(u.last, i, u) for i, u in enumerate(self.units) if not waiting[u]]
-        heapq.heapify(ready)
-        order: list[Unit] = []
-        count = len(self.units)
-        while ready:
-            _, _, unit = heapq.heappop(ready)
-            order.append(unit)
-            for follower in after[unit]:
-                waiting[follower] -= 1
-                if not waiting[follower]:
-                    count += 1
-                    heapq.heappush(ready, (follower.last, count, follower))
-        assert len(order) == len(self.units), "units depend on each other in a circle"
-        return [u for u in order if u not in self.last_units], [u for u in order if u in self.last_units]
-
-    def _note_last_reads(self, order: list[Unit]) -> None:
-        """When each value in memory is read for the last time, as a position in the order of the units."""
-        self.position = {unit: i for i, unit in enumerate(order)}
-        self.last_read = {base_of(r): len(order) for r in self.graph.results}
-        for unit in order:
-            for record in unit.members:
-                if unit.fused or not isinstance(record.op.lower, View):  # a view by itself reads nothing
-                    for a in record.args:
-                        base = base_of(a)
-                        self.last_read[base] = max(self.last_read.get(base, -1), self.position[unit])
-
     def _dying(self, unit: Unit) -> set[Buffer]:
         """Temporary buffers that this unit is the last to read."""
         found = set()
         for record in unit.members:
             for a in record.args:
                 base = base_of(a)
-                place = self.places.get(base)
-                if base not in unit.members and place is not None and self._ends(base, place, unit):
-                    found.add(place.buffer)
+                if base not in unit.members and self.dies(base, unit):
+                    found.add(self.places[base].buffer)
         return found
 
-    def _ends(self, base: Record, place: Place, unit: Unit) -> bool:
-        return place.buffer.kind == "temp" and place.whole and self.last_read[base] <= self.position[unit]
+    def dies(self, base: Record, unit: Unit) -> bool:
+        """Whether a value has a temporary buffer to itself that this unit is the last to read."""
+        place = self.places.get(base)
+        held = place is not None and place.buffer.kind == "temp" and place.whole
+        return held and self.schedule.ends(base, unit)
 
     def _move(self, record: Record, place: Place) -> None:
         """A result was put in the buffer of a value that nobody reads any more."""
@@ -280,12 +201,13 @@ class Planner:
             self.stored[self.unit_of[record]][record] = place
 
     def _staged(self) -> dict[Record, Record]:
-        """Copies of new state values that are (views of) other states' old ones, made before any state changes."""
+        """Stand-ins for new state values that are (views of) other states' old ones: copies made before any state changes."""
         staged = {}
         changing = {self.graph.states[s] for s in self.graph.updates if s in self.graph.states}
         for record in self.graph.updates.values():
             if base_of(record) in changing and record.op.name not in INLINE:
-                staged[record] = self._copied(record)
+                staged[record] = copy_of(record)
+                self.places[staged[record]] = self._copied(record)
         return staged
 
     # ------------------------------------------------------------------------------------ places
@@ -295,28 +217,26 @@ class Planner:
         place = self.places.get(record)
         if place is not None:
             return place
-        if isinstance(record.op.lower, View):
-            base = self.locate(record.args[0])
-            view = view_of(base, record)
-            if view is None:
-                copy = self._copied(record.args[0])
-                view = view_of(self.places[copy], record)
-                assert view is not None
-            self.places[record] = view
-            return view
-        return self.locate(self._copied(record))
+        if not isinstance(record.op.lower, View):
+            return self._copied(record)
+        view = view_of(self.locate(record.args[0]), record)
+        if view is None:
+            view = view_of(self._copied(record.args[0]), record)
+            assert view is not None
+        self.places[record] = view
+        return view
 
-    def _copied(self, record: Record) -> Record:
-        """A record equal to this one that has a dense buffer of its own; the copying step is emitted at once."""
-        copy = self.copies.get(record)
-        if copy is None:
-            copy = Record(identity, (record,), {}, record.shape, record.dtype, record.origin, False)
-            self.copies[record] = copy
-            self.places[copy] = new_place("temp", record.dtype, record.shape)
-            self._copy_into(copy, self.places[copy])
-        return copy
+    def _copied(self, record: Record) -> Place:
+        """A dense copy of a value in a buffer of its own; the copying step is emitted at once."""
+        place = self.copies.get(record)
+        if place is None:
+            place = self.copies[record] = new_place("temp", record.dtype, record.shape)
+            self.copy_into(record, place)
+        return place
 
-    def _copy_into(self, copy: Record, place: Place) -> None:
+    def copy_into(self, record: Record, place: Place) -> None:
+        """Emit the step that copies a value to a place."""
+        copy = copy_of(record)
         unit = Unit({copy: tuple(range(len(copy.shape)))}, list(copy.shape), fused=True)
         self._emit(unit, {copy: place})
 
@@ -331,11 +251,12 @@ class Planner:
         """Make ``place`` hold a result, unless its unit wrote it there."""
         held = self.locate(record) if record.op.name not in INLINE else None
         if held is None or held.buffer is not place.buffer or not held.whole:
-            self._copy_into(Record(identity, (record,), {}, record.shape, record.dtype, record.origin), place)
+            self.copy_into(record, place)
 
     def dense_place(self, record: Record) -> Place:
+        """The place of a value, copied out first where it does not lie there in order and without gaps."""
         place = self.locate(record)
-        return place if dense(place.layout, place.shape) else self.places[self._copied(record)]
+        return place if dense(place.layout, place.shape) else self._copied(record)
 
     # ------------------------------------------------------------------------------------ steps
 
@@ -359,11 +280,10 @@ class Planner:
         match record.op.lower:
             case Assemble(parts=parts):
                 for number, layout in parts([a.spec for a in record.args], record.spec, record.attrs):
-                    a = record.args[number]
-                    copy = Record(identity, (a,), {}, a.shape, a.dtype, record.origin)
-                    self._copy_into(copy, Place(place.buffer, layout, a.shape))
+                    part = record.args[number]
+                    self.copy_into(part, Place(place.buffer, layout, part.shape))
             case Loop():
-                self._loop(record, record.op.lower, [place])
+                self.steps += loop_steps(self, record, record.op.lower, [place])
             case Product():
                 a, b = (self._matrix(operand, record) for operand in record.args)
                 self.steps.append(product_step(record, a, b, place))
@@ -390,7 +310,7 @@ class Planner:
             return
         places = self.result_places(record)
         if isinstance(record.op.lower, Loop):
-            self._loop(record, record.op.lower, places)
+            self.steps += loop_steps(self, record, record.op.lower, places)
             return
         self.steps.append(Callback(record, [self.locate(a) for a in record.args], places))
 
@@ -399,61 +319,22 @@ class Planner:
         wanted = self.results.get(record, {})
         return [self.places.get(wanted[i]) if i in wanted else None for i in range(len(record.shape))]
 
-    def _loop(self, record: Record, lower: Loop, results: list[Place | None]) -> None:
-        call = ([a.spec for a in record.args], record.spec, record.attrs)
-        written = lower.text(*call)
-        if written is None:
-            self.steps.append(Callback(record, [self.locate(a) for a in record.args], results))
-            return
-        text, sizes = written
-        specs = record.spec if record.op.many else [record.spec]
-        places = [p or new_place("temp", s.dtype, s.shape) for p, s in zip(results, specs, strict=True)]
-        places += [new_place("temp", s.dtype, s.shape) for s in (lower.scratch(*call) if lower.scratch else ())]
-        names = re.match(r"def kernel\(([^)]*)\)", text).group(1).replace(" ", "").split(",")  # type: ignore[union-attr]
-        if lower.reuses is not None:
-            places[0] = self._continued(record, lower.reuses, places[0])
-        arrays = [self.dense_place(a) for i, a in enumerate(record.args) if i != lower.reuses]
-        params, binds = [], []
-        shared = len(arrays) + len(specs)  # behind these is scratch, which nothing else names
-        for number, (name, p) in enumerate(zip(names, [*arrays, *places], strict=False)):
-            params.append(Param(name, "ptr", p.buffer.dtype.name, alias=number < shared))
-            binds.append(Bind("ptr", p.buffer, p.layout.offset))
-        if lower.products:
-            params.append(Param(names[len(params)], "int"))
-            binds.append(Bind("blas", None, (places[0].buffer.dtype.name, 0)))
-        for name, size in zip(names[len(params) :], sizes, strict=True):
-            params.append(Param(name, "int"))
-            binds.append(Bind("int", None, size))
-        reads, writes = {p.buffer for p in arrays}, {p.buffer for p in places}
-        pieces = shared_loop(lower.shares(*call), params) if lower.shares else None
-        self.steps.append(Step(Kernel(text, tuple(params)), binds, [record], reads, writes, pieces))
-        if lower.then is not None:
-            self.steps.append(Step(Kernel(lower.then(*call), tuple(params)), binds, [record], reads | writes, writes))
-
-    def _continued(self, record: Record, number: int, place: Place) -> Place:
-        """Where a loop that changes an operand finds it: in its own buffer if nobody else reads it, else in a copy."""
-        a = record.args[number]
-        base = base_of(a)
-        held = self.places.get(base)
-        others = {base_of(b) for i, b in enumerate(record.args) if i != number}
-        own = place.buffer.kind == "temp" and record in self.places  # not promised to the caller
-        if own and base is a and held is not None and base not in others and self._ends(a, held, self.unit_of[record]):
-            self.places[record] = held
-            return held
-        self._copy_into(Record(identity, (a,), {}, a.shape, a.dtype, record.origin), place)
-        return place
-
     def _matrix(self, record: Record, result: Record) -> Matrix:
         """A value as an operand of a matrix product, copied where its layout does not suit the BLAS."""
         found = as_matrix(self.locate(record), result.shape)
         if found is None:
-            found = as_matrix(self.places[self._copied(record)], result.shape)
+            found = as_matrix(self._copied(record), result.shape)
         if found is None:  # batch axes that broadcast in an irregular pattern
             shape = (*result.shape[:-2], *record.shape[-2:])
             wide = Record(broadcast_op, (record,), {"shape": shape}, shape, record.dtype, record.origin)
-            found = as_matrix(self.places[self._copied(wide)], result.shape)
+            found = as_matrix(self._copied(wide), result.shape)
             assert found is not None
         return found
+
+
+def copy_of(record: Record) -> Record:
+    """A record that is equal to another."""
+    return Record(identity, (record,), {}, record.shape, record.dtype, record.origin, False)
 
 
 def make_plan(graph: Graph, prepare: Callable[[Graph], Graph] = lambda graph: graph) -> Plan:

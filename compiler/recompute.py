@@ -43,16 +43,16 @@ def fit(graph: Graph, prepare: Callable[[Graph], Graph], budget: int, sizes: Map
     kept: list[Record] = []
     for turn in range(ROUNDS):
         planner = Planner(graph, prepare)
-        steps = planner.run().steps
-        most, at = peak(lifetimes(steps), sizes)
+        plan = planner.run()
+        most, at = peak(lifetimes(plan.steps, plan.times), sizes)
         first = first or most
         idle += 1
         if most < least or turn == 0:
             best, least, kept, idle = graph, most, list(again), 0
-        unit = planner.unit_of.get(steps[at].records[0]) if most > budget else None
+        unit = planner.unit_of.get(plan.steps[at].records[0]) if most > budget else None
         if unit is None or idle > PATIENCE:
             break
-        full = planner.position[unit]
+        full = planner.schedule.position[unit]
         chosen = _choice(planner, full, min(most - budget, most // SHARE), sizes)
         if not chosen:
             break
@@ -64,7 +64,7 @@ def fit(graph: Graph, prepare: Callable[[Graph], Graph], budget: int, sizes: Map
 def _choice(planner: Planner, full: int, excess: int, sizes: Mapping[str, int]) -> list[Record]:
     """Values that lie idle at the fullest moment, the most bytes for the fewest operations first."""
     reads: dict[Record, list[int]] = {}
-    for unit, position in planner.position.items():
+    for unit, position in planner.schedule.position.items():
         for record in unit.members:
             if unit.fused or not isinstance(record.op.lower, View):
                 for a in record.args:
@@ -73,10 +73,10 @@ def _choice(planner: Planner, full: int, excess: int, sizes: Mapping[str, int]) 
     for record, positions in reads.items():
         place = planner.places.get(record)
         unit = planner.unit_of.get(record)
-        if place is None or place.buffer.kind != "temp" or unit is None or planner.position[unit] >= full:
+        if place is None or place.buffer.kind != "temp" or unit is None or planner.schedule.position[unit] >= full:
             continue
         later = [p for p in positions if p > full]
-        if not later or full in positions or planner.last_read[record] > max(later):
+        if not later or full in positions or planner.schedule.last_read[record] > max(later):
             continue
         cost = _Cost(planner, min(later), sizes)
         if cost.of(record, 0):
@@ -123,7 +123,7 @@ def _stays(planner: Planner, record: Record, when: int) -> bool:
     base = base_of(record)
     if not base.args:
         return base.op.name in INLINE or base.op.name == "leaf"
-    return base in planner.places and planner.last_read.get(base, -1) >= when and base in planner.unit_of
+    return base in planner.places and planner.schedule.last_read.get(base, -1) >= when and base in planner.unit_of
 
 
 class _Copier:
@@ -157,10 +157,12 @@ class _Copier:
     def _late(self, record: Record) -> bool:
         unit = self.planner.unit_of.get(record)
         reads = unit is not None and (unit.fused or not isinstance(record.op.lower, View))
-        return reads and unit is not None and self.planner.position[unit] > self.full
+        return reads and unit is not None and self.planner.schedule.position[unit] > self.full
 
     def _first_late(self, record: Record) -> int:
-        users = [p for u, p in self.planner.position.items() if p > self.full and _reads(self.planner, u, record)]
+        users = [
+            p for u, p in self.planner.schedule.position.items() if p > self.full and _reads(self.planner, u, record)
+        ]
         return min(users)
 
     def _late_value(self, record: Record) -> Record:
