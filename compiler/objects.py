@@ -6,6 +6,7 @@ import ctypes
 import sys
 from functools import cache
 from typing import Any
+from weakref import ref
 
 import numpy as np
 
@@ -14,7 +15,8 @@ from engine.state import STAMP, State
 Array = np.ndarray[Any, Any]
 
 # NumPy's array struct behind the object header, the same since NumPy 1.7.
-DATA, RANK, DIMS, DESCR, FLAGS = (object.__basicsize__ + offset for offset in (0, 8, 16, 40, 48))
+DATA, RANK, DIMS, DESCR, FLAGS, WEAK = (object.__basicsize__ + offset for offset in (0, 8, 16, 40, 48, 56))
+C_CONTIGUOUS, OWNS_DATA, WRITEABLE = 0x1, 0x4, 0x400  # NumPy's flags
 TYPE = 8  # an object begins with its reference count and its type
 NEW_FROM_DESCR = 94  # the place of PyArray_NewFromDescr in NumPy's table of functions
 
@@ -61,14 +63,22 @@ def _counted() -> bool:
 
 def _arrays_known() -> bool:
     flat, other = np.zeros((3, 2), np.int16), np.zeros((2, 3)).T
-    return all(
+    weak = ref(flat)
+    return weak() is flat and all(
         word(id(a) + DATA) == a.ctypes.data
         and ctypes.c_int32.from_address(id(a) + RANK).value == a.ndim
         and [word(word(id(a) + DIMS) + 8 * i) for i in range(a.ndim)] == list(a.shape)
         and word(id(a) + DESCR) == id(a.dtype)
-        and ctypes.c_int32.from_address(id(a) + FLAGS).value & 1 == a.flags.c_contiguous
+        and _has(a, C_CONTIGUOUS) == a.flags.c_contiguous
+        and _has(a, OWNS_DATA) == a.flags.owndata
+        and _has(a, WRITEABLE) == a.flags.writeable
+        and (word(id(a) + WEAK) != 0) == (a is flat)
         for a in (flat, other)
     )
+
+
+def _has(array: Array, flag: int) -> bool:
+    return ctypes.c_int32.from_address(id(array) + FLAGS).value & flag != 0
 
 
 @cache

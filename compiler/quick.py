@@ -69,23 +69,24 @@ class Quick:
         }
         words = [head[name] for name in _FIELDS]
         for number, (shape, dtype) in enumerate(zip(instance.shapes, program.dtypes, strict=True)):
-            words += self._array(number, shape, dtype)
+            words += self._array(number, shape, dtype, 0)
         self.states = slice(len(words), len(words) + len(self.updated))
         words += [0] * len(self.updated)
         words += [w for state, held in had for w in (id(state) + grad, held)]
         words += [w for state, pending in program.pending for w in (id(state) + grad, id(pending))]
-        for number, (shape, dtype) in enumerate(instance.outputs, len(plan.inputs)):
-            words += self._array(number, shape, dtype)
+        for number, (shape, dtype) in enumerate(instance.outputs):
+            places = program.results.places(number, shape, dtype)
+            words += self._array(len(plan.inputs) + number, shape, dtype, places)
         self.record = np.array(words, np.int64)
         self.call: Call = driver.builtin("call", text, self.record)
 
-    def _array(self, number: int, shape: tuple[int, ...], dtype: Any) -> list[int]:
+    def _array(self, number: int, shape: tuple[int, ...], dtype: Any, room: int) -> list[int]:
         """The words of an input or result."""
         instance, program = self.instance, self.instance.program
         uses = program.uses[number]
         start = instance.words.ctypes.data
         places = [w for u in uses for w in (start + 8 * int(program.brought.words[u]), int(instance.offsets[u]))]
-        return [id(dtype), len(shape), len(uses), 0, *shape, *places]
+        return [id(dtype), len(shape), len(uses), room, *shape, *places]
 
     def renew(self) -> None:
         """Take note of the arrays the states hold now, which the table points at already."""

@@ -3,7 +3,8 @@
 ``self`` is an int64 array, the call's record: the words of HEADER, then for each input (dtype, rank, number of words
 that hold its address, room for the array while it runs; its sizes; those words: (address, bytes to add)), for each state
 that changes its array, for each state whose gradient matters (address of ``_grad``, whether one was there), for each
-gradient kept (address of ``_grad``, what it becomes), for each result what an input has.
+gradient kept (address of ``_grad``, what it becomes), for each result what an input has, but where a large one is kept
+(compiler/results.py) or 0 in place of the room.
 
 Whatever does not fit (another shape, a state held by others, a bad status) makes the call return None, with no state
 and no gradient changed: the caller then goes the plain way, which also finds the right error.
@@ -11,116 +12,44 @@ and no gradient changed: the caller then goes the plain way, which also finds th
 
 import re
 
-from compiler.objects import DATA, DESCR, DIMS, FLAGS, RANK, TYPE
+from compiler.objects import C_CONTIGUOUS, DATA, DESCR, DIMS, FLAGS, RANK, TYPE
+from compiler.quick_parts import HOLD, KEEP, POINT, SPARE, following, load, loop
 
 HEADER = "walk table first last stamp_at stamp array_type handle_type none create"
 HEADER += " inputs states grads kept results single"
-C_CONTIGUOUS = 1  # NumPy's flag
-
-
-def _load(name: str, base: str, offset: int | str, kind: str = "ptr") -> str:
-    return f"  %{name}.p = getelementptr i8, ptr %{base}, i64 {offset}\n  %{name} = load {kind}, ptr %{name}.p"
 
 
 def _header() -> str:
     numbers = {"table", "first", "last", "inputs", "states", "grads", "kept", "results", "single"}
-    lines = [_load("record", "self", DATA)]
+    lines = [load("record", "self", DATA)]
     for number, name in enumerate(HEADER.split()):
         kind = "i64" if name in numbers else "ptr"
-        lines.append(_load(name, "record", 8 * number, kind))
+        lines.append(load(name, "record", 8 * number, kind))
     lines.append(f"  %body = getelementptr i64, ptr %record, i64 {len(HEADER.split())}")
     return "\n".join(lines)
 
 
-def _loop(name: str, count: str, begin: str, before: str, after: str, body: str) -> str:
-    """``body`` for each of ``count`` entries from ``begin`` on; it ends in a block NAME.end and defines %NAME.next."""
-    return f"""{name}:
-  %{name}.i = phi i64 [0, %{before}], [%{name}.i1, %{name}.end]
-  %{name}.at = phi ptr [{begin}, %{before}], [%{name}.next, %{name}.end]
-  %{name}.more = icmp slt i64 %{name}.i, {count}
-  br i1 %{name}.more, label %{name}.do, label %{after}
-{name}.do:
-{body}
-  %{name}.i1 = add i64 %{name}.i, 1
-  br label %{name}
-"""
-
-
-def _next(name: str, words: int) -> str:
-    return f"  br label %{name}.end\n{name}.end:\n  %{name}.next = getelementptr i64, ptr %{name}.at, i64 {words}"
-
-
-_POINT = f"""
-define internal ptr @point(ptr %array, ptr %words, i64 %count) nounwind {{
-entry:
-{_load("data", "array", DATA, "i64")}
-  br label %word
-{
-    _loop(
-        "word",
-        "%count",
-        "%words",
-        "entry",
-        "done",
-        f'''{_load("target", "word.at", 0)}
-{_load("offset", "word.at", 8, "i64")}
-  %value = add i64 %data, %offset
-  store i64 %value, ptr %target
-{_next("word", 2)}''',
-    )
-}done:
-  ret ptr %word.at
-}}
-"""
-
-_HOLD = f"""
-define internal void @hold(ptr %body, i64 %inputs, ptr %change) nounwind {{
-entry:
-  br label %input
-{
-    _loop(
-        "input",
-        "%inputs",
-        "%body",
-        "entry",
-        "done",
-        f'''{_load("rank", "input.at", 8, "i64")}
-{_load("uses", "input.at", 16, "i64")}
-{_load("array", "input.at", 24)}
-  call void %change(ptr %array)
-  %twice = shl i64 %uses, 1
-  %rest = add i64 %rank, %twice
-  %words = add i64 %rest, 4
-  br label %input.end
-input.end:
-  %input.next = getelementptr i64, ptr %input.at, i64 %words''',
-    )
-}done:
-  ret void
-}}
-"""
-
 # VALUE_AT and RECORD_AT are where a handle keeps its array and the record on the tape.
 _INPUT = f"""  %object.p = getelementptr ptr, ptr %args, i64 %input.i
   %object = load ptr, ptr %object.p
-{_load("type", "object", TYPE)}
+{load("type", "object", TYPE)}
   %wrapped = icmp eq ptr %type, %handle_type
   br i1 %wrapped, label %inside, label %outside
 inside:
-{_load("value", "object", "VALUE_AT")}
+{load("value", "object", "VALUE_AT")}
   %some = icmp ne ptr %value, null
   br i1 %some, label %outside, label %decline
 outside:
   %array = phi ptr [%object, %input.do], [%value, %inside]
-{_load("array.type", "array", TYPE)}
+{load("array.type", "array", TYPE)}
   %is_array = icmp eq ptr %array.type, %array_type
   br i1 %is_array, label %described, label %decline
 described:
-{_load("descr", "array", DESCR)}
-{_load("descr.wanted", "input.at", 0)}
-{_load("rank32", "array", RANK, "i32")}
-{_load("rank.wanted", "input.at", 8, "i64")}
-{_load("flags", "array", FLAGS, "i32")}
+{load("descr", "array", DESCR)}
+{load("descr.wanted", "input.at", 0)}
+{load("rank32", "array", RANK, "i32")}
+{load("rank.wanted", "input.at", 8, "i64")}
+{load("flags", "array", FLAGS, "i32")}
   %rank = zext i32 %rank32 to i64
   %flag = and i32 %flags, {C_CONTIGUOUS}
   %same_descr = icmp eq ptr %descr, %descr.wanted
@@ -130,14 +59,14 @@ described:
   %fits = and i1 %fits1, %dense
   br i1 %fits, label %shaped, label %decline
 shaped:
-{_load("dims", "array", DIMS)}
-{_load("uses", "input.at", 16, "i64")}
+{load("dims", "array", DIMS)}
+{load("uses", "input.at", 16, "i64")}
   %room = getelementptr i64, ptr %input.at, i64 3
   store ptr %array, ptr %room
   %size.begin = getelementptr i64, ptr %input.at, i64 4
   br label %size
 {
-    _loop(
+    loop(
         "size",
         "%rank",
         "%size.begin",
@@ -149,24 +78,38 @@ shaped:
   %equal = icmp eq i64 %found, %wanted
   br i1 %equal, label %size.equal, label %decline
 size.equal:
-{_next("size", 1)}''',
+{following("size", 1)}''',
     )
 }placed:
   %input.next = call ptr @point(ptr %array, ptr %size.at, i64 %uses)
   br label %input.end
 input.end:"""
 
-_RESULT = f"""{_load("dtype", "result.at", 0)}
-{_load("depth", "result.at", 8, "i64")}
-{_load("places", "result.at", 16, "i64")}
+_RESULT = f"""{load("dtype", "result.at", 0)}
+{load("depth", "result.at", 8, "i64")}
+{load("places", "result.at", 16, "i64")}
   %sizes = getelementptr i64, ptr %result.at, i64 4
   %depth32 = trunc i64 %depth to i32
+{load("kept.at", "result.at", 24)}
+  %large = icmp ne ptr %kept.at, null
+  br i1 %large, label %result.large, label %result.new
+result.large:
+  %spare = call ptr @spare(ptr %kept.at, ptr %array_type, ptr %dtype, i64 %depth, ptr %sizes)
+  %spared = icmp ne ptr %spare, null
+  br i1 %spared, label %result.made, label %result.new
+result.new:
   call void @Py_IncRef(ptr %dtype)
-  %made = call ptr %create(
+  %new = call ptr %create(
     ptr %array_type, ptr %dtype, i32 %depth32, ptr %sizes, ptr null, ptr null, i32 0, ptr null)
-  %was_made = icmp ne ptr %made, null
-  br i1 %was_made, label %result.made, label %no_memory
+  %was_made = icmp ne ptr %new, null
+  br i1 %was_made, label %result.fresh, label %no_memory
+result.fresh:
+  br i1 %large, label %result.keep, label %result.made
+result.keep:
+  call void @keep(ptr %kept.at, ptr %new)
+  br label %result.made
 result.made:
+  %made = phi ptr [%spare, %result.large], [%new, %result.fresh], [%new, %result.keep]
   %handle = call ptr @PyType_GenericAlloc(ptr %handle_type, i64 0)
   %was_wrapped = icmp ne ptr %handle, null
   br i1 %was_wrapped, label %result.wrapped, label %no_memory
@@ -208,8 +151,8 @@ entry:
   %ready = and i1 %unchanged, %as_many
   %alone = icmp ne i64 %single, 0
   br i1 %ready, label %input, label %decline
-{_loop("input", "%inputs", "%body", "entry", "state", _INPUT)}{
-    _loop(
+{loop("input", "%inputs", "%body", "entry", "state", _INPUT)}{
+    loop(
         "state",
         "%states",
         "%input.at",
@@ -220,24 +163,24 @@ entry:
   %sole = icmp eq i64 %owners, 1
   br i1 %sole, label %state.sole, label %decline
 state.sole:
-{_next("state", 1)}''',
+{following("state", 1)}''',
     )
 }{
-    _loop(
+    loop(
         "grad",
         "%grads",
         "%state.at",
         "state",
         "prepare",
-        f'''{_load("place", "grad.at", 0)}
-{_load("there", "grad.at", 8, "i64")}
+        f'''{load("place", "grad.at", 0)}
+{load("there", "grad.at", 8, "i64")}
   %gradient = load ptr, ptr %place
   %is_some = icmp ne ptr %gradient, %none
   %was_some = icmp ne i64 %there, 0
   %as_traced = icmp eq i1 %is_some, %was_some
   br i1 %as_traced, label %grad.fresh, label %decline
 grad.fresh:
-{_next("grad", 2)}''',
+{following("grad", 2)}''',
     )
 }prepare:
   %keep.words = shl i64 %kept, 1
@@ -250,7 +193,7 @@ several:
   br i1 %tuple.made, label %make, label %no_memory
 make:
   br label %result
-{_loop("result", "%results", "%results.begin", "make", "run", _RESULT)}run:
+{loop("result", "%results", "%results.begin", "make", "run", _RESULT)}run:
   call void @hold(ptr %body, i64 %inputs, ptr @Py_IncRef)
   %thread = call ptr @PyEval_SaveThread()
   %status = call i64 %walk(i64 %table, i64 %first, i64 %last)
@@ -263,19 +206,19 @@ failed:
   call void @Py_DecRef(ptr %answered)
   br label %decline
 {
-    _loop(
+    loop(
         "keep",
         "%kept",
         "%grad.at",
         "run",
         "done",
-        f'''{_load("home", "keep.at", 0)}
-{_load("left", "keep.at", 8)}
+        f'''{load("home", "keep.at", 0)}
+{load("left", "keep.at", 8)}
   %before = load ptr, ptr %home
   call void @Py_IncRef(ptr %left)
   store ptr %left, ptr %home
   call void @Py_DecRef(ptr %before)
-{_next("keep", 2)}''',
+{following("keep", 2)}''',
     )
 }done:
   ret ptr %answered
@@ -294,5 +237,5 @@ raised:
 }}
 """
 
-TEXT = _POINT + _HOLD + _CALL
+TEXT = POINT + HOLD + SPARE + KEEP + _CALL
 PYTHON_API = re.findall(r"^declare .* @(\w+)\(", TEXT, re.MULTILINE)

@@ -19,6 +19,7 @@ from compiler.objects import address_of
 from compiler.plan import Plan
 from compiler.quick import Quick, possible
 from compiler.recompute import Fit
+from compiler.results import Results
 from compiler.shapes import Shapes
 from compiler.step import Callback
 from engine.errors import TRAPPED, FeedError, InternalError, Trap, UnsupportedError, trapped
@@ -50,6 +51,7 @@ class Program:
         self.form = Form(plan, kernels, sizing)
         self.shapes = Shapes(plan, sizing)
         self.arena = Arena(self.form.scope)
+        self.results = Results(len(plan.outputs))
         self.kept = {s: np.empty(s.shape, s.dtype) for s, p in plan.kept.items() if p is not None}
         self.pending = [(s, None if p is None else Pending(self.kept[s])) for s, p in plan.kept.items()]
         self.held: dict[State, Array] = {}  # gradients the call reads, kept alive while it runs
@@ -133,7 +135,7 @@ class Program:
                 instance.point_at_states()
             for state in self.plan.grads:
                 self.held[state] = np.ascontiguousarray(state._grad._value)
-            outputs = [np.empty(shape, dtype) for shape, dtype in instance.outputs]
+            outputs = [self.results.make(n, *of) for n, of in enumerate(instance.outputs)]
             instance.bring([address_of(a) for a in (*ready, *outputs, *self.held.values())])
             self._execute(instance, ready, outputs)
             self.leave_gradients()

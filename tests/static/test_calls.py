@@ -2,6 +2,7 @@
 
 import itertools
 import sys
+import weakref
 
 import numpy as np
 import pytest
@@ -93,6 +94,74 @@ def test_a_quick_call_keeps_no_argument_and_no_result():
     result = f(x)[0]
     owners = sys.getrefcount(result._value)  # outside the assertion, which holds what it looks at
     assert owners == 2 and result.tolist() == [2.0] * 4
+
+
+LARGE = (256, 256)
+
+
+def address_of(result):
+    return result._value.ctypes.data
+
+
+def inputs(value, plain):
+    """An array for a large result; not in row-major order where the call is to go the plain way."""
+    x = np.full(LARGE, value, "f4")
+    return x.T if plain else x
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_a_large_result_is_written_again_only_when_nobody_holds_it(plain):
+    @tg.compile
+    def f(x):
+        return x + 1.0, x * 2.0
+
+    def call(value):
+        return f(inputs(value, plain))
+
+    call(0)
+    first, second = call(1), call(2)
+    assert not np.shares_memory(first[0]._value, second[0]._value)
+    assert [r.numpy().max() for r in (*first, *second)] == [2, 2, 3, 4]
+    holders = {
+        "the handle": lambda r: r,
+        "a view of a view": lambda r: r.numpy().T[1:][::2],
+        "a buffer": lambda r: memoryview(r.numpy()),
+        "an array of another library": lambda r: r._value.__dlpack__(),
+        "an op's view": lambda r: r[3:],
+    }
+    for name, hold in holders.items():
+        result = call(5)[0]
+        before = address_of(result)
+        held = hold(result)
+        del result
+        assert before not in {address_of(call(6)[0]) for _ in range(4)}, name
+        del held
+    addresses = set()
+    for _ in range(6):
+        result = call(7)[0]  # the last is held while the next is made
+        addresses.add(address_of(result))
+    assert len(addresses) == 2 and (result.numpy() == 8).all()
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_a_large_result_that_was_changed_is_not_written_again(plain):
+    f = tg.compile(lambda x: x + 1.0)
+    x = inputs(0, plain)
+    changes = {
+        "shape": lambda a: setattr(a, "shape", (-1,)),
+        "flags": lambda a: a.setflags(write=False),
+        "dtype": lambda a: setattr(a, "dtype", np.dtype("i4")),
+        "resized": lambda a: a.resize((2, 2), refcheck=False),
+    }
+    f(x), f(x)
+    for name, change in changes.items():
+        change(f(x)._value)
+        result = f(x)
+        assert result._value.shape == LARGE and result._value.flags.writeable, name
+        assert result._value.dtype == np.float32 and (result.numpy() == 1).all(), name
+    watch = weakref.ref(f(x)._value)
+    again = f(x)
+    assert watch() is not again._value
 
 
 def test_a_quick_call_that_fails_raises_at_the_line_and_changes_nothing():
