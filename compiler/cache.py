@@ -6,7 +6,6 @@ import struct
 import sys
 import threading
 import warnings
-from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,15 +13,21 @@ from pathlib import Path
 import llvmlite
 
 from compiler.machine import processor
+from engine.structure import structure
 
 MAGIC = b"tapegraph object 1\n"
 HEADER = struct.Struct("<Q32s")  # length and SHA-256 of what follows
 LIMIT = 256 << 20  # bytes kept on disk
 PRUNE_EVERY = 200  # stores between two looks at the size
 SOURCES = (
-    "vectormath*",
-    "vocabulary*",
+    "vectormath",
+    "vocabulary.py",
+    "twins.py",
     "intrinsics.py",
+    "tiles.py",
+    "product_tiles.py",
+    "panels.py",
+    "context.py",
     "library.py",
     "frontend.py",
     "lowering.py",
@@ -33,7 +38,7 @@ SOURCES = (
 )
 
 
-@dataclass
+@structure()
 class Stats:
     """What the disk cache did in this process; `rejected` counts damaged files."""
 
@@ -72,11 +77,21 @@ def _numba_version() -> str:
 def environment() -> str:
     """Hash of all but the kernel: interpreter, numba, llvmlite, LLVM, CPU, and the sources code is made from."""
     parts = [sys.version, _numba_version(), llvmlite.__version__, *processor()]
-    here = Path(__file__).parent
-    for pattern in SOURCES:
-        for path in sorted(here.glob(pattern)):
-            parts += [file.read_text() for file in ([path] if path.is_file() else sorted(path.glob("*.py")))]
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+    sources = []
+    for path in _sources():
+        with open(path, "rb") as file:
+            sources.append(file.read())
+    return hashlib.sha256(b"\0".join([*(part.encode() for part in parts), *sources])).hexdigest()
+
+
+def _sources() -> list[str]:
+    """The files of SOURCES; pathlib would take longer than reading them."""
+    here, found = os.path.dirname(__file__), []
+    for name in SOURCES:
+        path = os.path.join(here, name)
+        inner = [name] if path.endswith(".py") else (os.path.join(name, one) for one in sorted(os.listdir(path)))
+        found += [os.path.join(here, one) for one in inner if one.endswith(".py")]
+    return found
 
 
 def _path(key: str) -> Path:

@@ -1,5 +1,6 @@
 """The disk cache survives what happens to caches: races, damage, stale code, folders nobody may write to."""
 
+import ast
 import json
 import os
 import subprocess
@@ -127,6 +128,20 @@ def test_environment_names_everything_code_depends_on(monkeypatch):
     monkeypatch.undo()
     monkeypatch.setattr(cache, "SOURCES", cache.SOURCES[1:])
     assert cache.environment.__wrapped__() != before
+
+
+def test_sources_are_all_that_the_toolchain_imports():
+    here = Path(cache.__file__).parent
+    found, ahead = set(), ["toolchain"]
+    while ahead:
+        if (name := ahead.pop()) in found:
+            continue
+        found.add(name)
+        path = here / name if (here / name).is_dir() else here / f"{name}.py"
+        for file in [path] if path.is_file() else path.glob("*.py"):
+            imports = (node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.ImportFrom))
+            ahead += [node.module.split(".")[1] for node in imports if (node.module or "").startswith("compiler.")]
+    assert found == {name.removesuffix(".py") for name in cache.SOURCES} - {"words"}  # the driver's own language
 
 
 def test_unwritable_folder_warns_once_and_keeps_working(private):
