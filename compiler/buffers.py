@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,9 +10,10 @@ from engine.lowering import Layout, View, contiguous
 from engine.record import Record
 from engine.sizes import Shape, Size, product, same
 from engine.spec import DType
+from engine.structure import structure
 
 
-@dataclass(eq=False)
+@structure(eq=False)
 class Buffer:
     """A piece of memory with room for ``size`` elements.
 
@@ -30,7 +30,7 @@ class Buffer:
         return f"<{self.kind} {self.dtype.name}[{self.size}]>"
 
 
-@dataclass(frozen=True)
+@structure(frozen=True)
 class Place:
     """A value in memory: its buffer and its layout there."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from engine.control.body import Body
 from engine.lowering import Layout, contiguous
 from engine.record import Record
 from engine.sizes import Shape, Size, product
+from engine.structure import structure
 from graph.graph import Graph
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 EVERY, PING_PONG = -1, 1  # masks of the step's number: a place of its own for each step, or two in turn
 
 
-@dataclass(frozen=True)
+@structure(frozen=True)
 class Wire:
     """Where a buffer of a subprogram lies in step t: ``offset + (t & mask) * stride`` elements into ``buffer``."""
 
@@ -32,7 +33,7 @@ class Wire:
     mask: int = EVERY
 
 
-@dataclass(frozen=True)
+@structure(frozen=True)
 class Move:
     """Elements copied before the first step or after the last."""
 
@@ -41,7 +42,7 @@ class Move:
     count: Size
 
 
-@dataclass
+@structure()
 class Turn:
     """A row that walks subprograms: ``kind`` is "loop" (a test may stand in front of the body) or "switch".
 

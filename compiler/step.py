@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from compiler.buffers import Buffer, Place
 from compiler.kernel import Kernel
 from engine.record import Record
 from engine.sizes import Size
+from engine.structure import structure
 
 
-@dataclass(frozen=True)
+@structure(frozen=True)
 class Bind:
     """What a parameter of a kernel is at run time.
 
@@ -25,7 +26,7 @@ class Bind:
     value: Any = 0
 
 
-@dataclass(frozen=True)
+@structure(frozen=True)
 class Axis:
     """A loop of a kernel that may be cut: parameter ``count`` holds its number of iterations.
 
@@ -42,7 +43,7 @@ class Axis:
     rival: int = -1
 
 
-@dataclass(frozen=True)
+@structure(frozen=True)
 class Pieces:
     """How a step may be cut into pieces that several threads compute.
 
@@ -55,7 +56,7 @@ class Pieces:
     partials: tuple[tuple[int, Record, Place], ...] = ()
 
 
-@dataclass
+@structure()
 class Step:
     """A kernel with its parameters bound, and the records it computes.
 
@@ -71,7 +72,7 @@ class Step:
     joins: Step | None = None
 
 
-@dataclass
+@structure()
 class Callback:
     """An op without native code: its NumPy kernel runs between two native stretches.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dis
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum, auto
 from functools import cached_property
 from typing import Any
@@ -19,6 +19,7 @@ from engine.lowering import Lowering
 from engine.record import NO_ATTRS
 from engine.sizes import Dim, show_shape
 from engine.spec import DType, Incompatible, Several, Spec
+from engine.structure import structure
 
 
 class Trait(Enum):
@@ -31,7 +32,7 @@ class Trait(Enum):
     RANDOM = auto()  # reads bits from a key and a counter: still a pure function of its operands
 
 
-@dataclass(frozen=True)
+@structure(frozen=True)
 class Sample:
     """Arguments for a generated test: arrays and scalars, attributes of the public function."""
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from engine.errors import InternalError
+from engine.structure import structure
 from graph.graph import Graph
 from graph.invariants import hoist_invariants
 from graph.residuals import keep_residuals
@@ -17,7 +18,7 @@ from graph.rules import canonical, products, stability, strength
 from graph.verify import verify
 
 
-@dataclass(frozen=True)
+@structure(frozen=True)
 class Phase:
     """A named step: a rulebook applied until none of its rules fires. What nobody needs any more is dropped."""
 
@@ -32,7 +33,7 @@ class Phase:
         return rewrite(graph, self.book, fidelity)
 
 
-@dataclass(frozen=True)
+@structure(frozen=True)
 class Whole:
     """A named step that looks at a graph as a whole; what it does keeps every bit."""
 
@@ -56,7 +57,7 @@ PHASES: tuple[Phase | Whole, ...] = (
 )
 
 
-@dataclass
+@structure()
 class Step:
     """What one phase did: seconds, numbers of nodes before and after, firings."""
 
@@ -67,7 +68,7 @@ class Step:
     firings: list[Firing] = field(default_factory=list)
 
 
-@dataclass
+@structure()
 class Report:
     """What optimising a graph did, phase by phase; ``print`` it for a table."""
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from engine import dispatch
 from engine.op import OPS, Op, Trait
 from engine.record import Record
-from graph.pattern import Attr, Const, Literal, Node, Pattern, Var, Writing, by_name, operand_ops, variants
+from engine.structure import structure
+from graph.pattern import Attr, Const, Literal, Node, Pattern, Var, Writing, by_name, operand_ops, parameters, variants
 from graph.termination import PathOrder
 
 FIDELITIES = ("bitwise", "rounding", "finite")
@@ -20,7 +19,7 @@ class RuleError(Exception):
     """A rule that is not well formed: it may not terminate, or its sides do not fit; names the rule."""
 
 
-@dataclass(frozen=True)
+@structure(frozen=True)
 class Rule:
     """An equation from left to right.
 
@@ -73,7 +72,8 @@ class Rulebook:
 
         def add(function: Callable[..., tuple[Any, Any]]) -> Rule:
             kinds = {"Const": Const, "Attr": Attr, Const: Const, Attr: Attr}
-            variables = [Var(p.name, kinds.get(p.annotation)) for p in inspect.signature(function).parameters.values()]
+            notes = function.__annotations__
+            variables = [Var(name, kinds.get(notes.get(name))) for name in parameters(function)]
             with dispatch.interpret(Writing()):
                 left, right = function(*variables)
             right = right if isinstance(right, Pattern) else Literal(right)
@@ -167,7 +167,7 @@ def _with_trait(trait: Trait) -> tuple[Op, ...]:
 def _guard(where: Callable[..., Any] | None) -> dict[str, Any]:
     if where is None:
         return {}
-    return {"guard": by_name(where), "counts_uses": "uses" in inspect.signature(where).parameters}
+    return {"guard": by_name(where), "counts_uses": "uses" in parameters(where)}
 
 
 def _names(pattern: Any) -> set[str]:

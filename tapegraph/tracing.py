@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from engine.errors import UnsupportedError
 from engine.handle import Handle
 from engine.requirements import Requirement
 from engine.sizes import Dim, Size, evaluate, names_in, same, size_policy, substitute
+from engine.structure import structure
 from graph.builder import Builder
 from graph.graph import Graph
 from graph.symbol import Symbol
@@ -75,14 +75,14 @@ def _plain_name(size: Size) -> str | None:
     return str(size) if isinstance(size, Dim) and size.terms == ((((str(size),)), 1),) else None
 
 
-@dataclass(frozen=True)
+@structure(frozen=True)
 class Slot:
     """The place of an output in the structure a function returns."""
 
     number: int
 
 
-@dataclass
+@structure()
 class Traced:
     """A traced call: its graph, the structure of its results, and what it turned out to depend on.
 

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import functools
 import struct
-from dataclasses import dataclass
 
 from llvmlite import ir
+
+from engine.structure import structure
 
 BOOL = ir.IntType(1)
 
 
-@dataclass(frozen=True)
+@structure(frozen=True)
 class Format:
     """An IEEE 754 binary format: its LLVM types, stored fraction bits, exponent bias and smallest normal number."""
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from engine.structure import structure
 
-@dataclass
+
+@structure()
 class WorkerInfo:
     """A worker process of a DataLoader: its number, of how many, the seed of its generators, its copy of the dataset."""
 

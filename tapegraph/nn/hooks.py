@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from engine import dispatch, tree
@@ -13,12 +12,13 @@ from engine.op import as_handle
 from engine.ops.gate import gate
 from engine.sizes import same_shape
 from engine.state import changed
+from engine.structure import structure
 
 if TYPE_CHECKING:
     from tapegraph.nn.module import Module
 
 
-@dataclass(frozen=True, eq=False)
+@structure(frozen=True, eq=False)
 class Hook:
     """One hook of a module. ``moment``: before, after, before_backward or after_backward."""
 
