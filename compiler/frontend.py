@@ -33,11 +33,17 @@ class _Countdown(ast.NodeTransformer):
 
     def __init__(self):
         self.loops = 0
+        self.continued = 0  # `continue` statements so far
+
+    def visit_Continue(self, node):
+        self.continued += 1
+        return node
 
     def visit_For(self, node):
+        before = self.continued
         self.generic_visit(node)
         simple = isinstance(node.iter, ast.Call) and getattr(node.iter.func, "id", "") == "range"
-        if not simple or node.orelse or any(isinstance(inner, ast.Continue) for inner in ast.walk(node)):
+        if not simple or node.orelse or self.continued > before:
             return node
         bounds = node.iter.args
         if len(bounds) > 2 or node.iter.keywords:
