@@ -35,10 +35,7 @@ def kernel(
                 for row in range(m):
                     for column in range(n):
                         at = i * step_c + row * ldc + column
-                        if beta == 0:
-                            c[at] = 0
-                        else:
-                            c[at] = c[at] * beta
+                        c[at] = where(beta == 0, beta, c[at] * beta)
     if k == 0:
         return 0
     narrow = n < WIDE

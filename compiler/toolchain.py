@@ -1,8 +1,10 @@
 """From a kernel to position-independent object code: numba lowers it, one LLVM pipeline optimises it."""
 
+import gc
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 
 import llvmlite.binding as llvm
 from llvmlite import ir
@@ -11,11 +13,13 @@ from compiler.frontend import entry, lower
 from compiler.intrinsics import NATIVE
 from compiler.kernel import Kernel, KernelError
 from compiler.machine import check_symbols, target_machine
+from compiler.product_tiles import PRODUCT_TILES
 from compiler.tiles import TILES
 from compiler.vectormath import NATIVE as ELEMENTARY
 
 OPTIMISE = 3
 OPTIMISE_WORDS = 1  # where the innermost loops are words written for the purpose: half of LLVM's time
+RARELY = 50_000  # a kernel's types and instructions, all alive until it is lowered, are searched in vain: a tenth of the time
 WORDS = {**NATIVE, **ELEMENTARY, **TILES}
 
 
@@ -27,7 +31,7 @@ def compile_objects(kernels: Iterable[Kernel]) -> Iterator[tuple[Kernel, bytes]]
     libm at run time.
     """
     refused = None
-    with ThreadPoolExecutor(1, thread_name_prefix="tapegraph-llvm") as llvm_thread:
+    with _collecting(RARELY), ThreadPoolExecutor(1, thread_name_prefix="tapegraph-llvm") as llvm_thread:
         begun: deque[tuple[Kernel, Future[bytes]]] = deque()
         for kernel in sorted(kernels, key=lambda k: len(k.text)):
             try:
@@ -42,6 +46,18 @@ def compile_objects(kernels: Iterable[Kernel]) -> Iterator[tuple[Kernel, bytes]]
             yield kernel, code.result()
     if refused is not None:
         raise refused
+
+
+@contextmanager
+def _collecting(after: int) -> Iterator[None]:
+    """Python looks for cycles each time this many objects more are alive than were freed."""
+    usual = gc.get_threshold()
+    if 0 < usual[0] < after:
+        gc.set_threshold(after, *usual[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
 
 
 def lowered(kernel: Kernel) -> tuple[str, list[llvm.ModuleRef]]:
@@ -78,7 +94,7 @@ def linked(kernel: Kernel, text: str, libraries: list[llvm.ModuleRef]) -> llvm.M
 
 def level(kernel: Kernel) -> int:
     """How much LLVM is to do for a kernel."""
-    return OPTIMISE_WORDS if any(f"{word}(" in kernel.text for word in TILES) else OPTIMISE
+    return OPTIMISE_WORDS if any(f"{word}(" in kernel.text for word in (*TILES, *PRODUCT_TILES)) else OPTIMISE
 
 
 def optimise(module: llvm.ModuleRef, level: int = OPTIMISE) -> None:

@@ -1,5 +1,6 @@
 """Kernels mean the same natively and in plain Python; the driver walks tables; what cannot be native is refused."""
 
+import gc
 import os
 import re
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 
 from compiler import driver, loader
 from compiler.kernel import Kernel, KernelError, Param, pack
+from compiler.toolchain import compile_objects
 
 ROOT = Path(__file__).parents[2]
 FLOATS, SIGNED = ("float32", "float64"), ("int8", "int16", "int32", "int64")
@@ -415,3 +417,21 @@ def test_division_never_raises():
         a, b = a[keep], b[keep]
         native, python = both(made, a, b, np.zeros_like(a), a.size)
         np.testing.assert_array_equal(native[2], python[2])
+
+
+@pytest.mark.parametrize("text", ["def kernel(n):\n    return n + 1234\n", "def kernel(n):\n    return unheard(n)\n"])
+def test_the_collector_is_left_as_it_was(text):
+    kernel, usual = Kernel(text, (Param("n", "int"),)), gc.get_threshold()
+    seen = set()
+    try:
+        for _ in compile_objects([kernel]):
+            seen.add(gc.get_threshold())
+    except KernelError:
+        assert "unheard" in text
+    assert gc.get_threshold() == usual and usual not in seen
+    gc.set_threshold(0)  # switched off by the user
+    try:
+        list(compile_objects([Kernel("def kernel(n):\n    return n\n", (Param("n", "int"),))]))
+        assert gc.get_threshold()[0] == 0
+    finally:
+        gc.set_threshold(*usual)
