@@ -142,6 +142,8 @@ class Eager:
         """More operands than two, or such that take no part in promotion: indices, conditions, arrays only moved about."""
         values = [a._value if isinstance(a, Handle) else a for a in args]
         if op.casts is not None:
+            if op.arity is not None and op.arity != len(args):
+                return self._thorough(op, args, attrs)  # NumPy would take one too many for the array to write to
             like = None
             for v in values[op.casts]:
                 if type(v) is _ndarray:

@@ -72,7 +72,7 @@ def elementwise(
         doc=doc,
         **rest,
     )
-    op.__dict__["arity"] = arity
+    op.arity = arity
     op.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [inspect.Parameter(n, inspect.Parameter.POSITIONAL_ONLY) for n in ("x1", "x2", "x3")[:arity]]
         if arity > 1

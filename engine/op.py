@@ -115,6 +115,7 @@ class Op:
         # What eager mode asks of each call: the dtypes that need no cast, and whether rules may miss even the shapes.
         self.direct = frozenset() if casts is None else accepts & dtypes.FLOATS if floating else accepts
         self.many = many
+        self.arity: int | None = None  # how many operands there must be, where a maker knows
         self.whole = casts == slice(None) and not many
         self.shapeless = Trait.ELEMENTWISE in self.traits and not self.keeps_x
         self.samples = samples
@@ -137,8 +138,8 @@ class Op:
     def prepare(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
         """The operands as handles and weak scalars of one dtype, with the casts written as ops of their own."""
         interpreter = dispatch.current()
-        arity = self.__dict__.get("arity", len(args))
-        if len(args) != arity:
+        arity = self.arity
+        if arity is not None and len(args) != arity:
             raise ArgumentError(
                 f"takes {arity} operand{'s' * (arity > 1)}, not {len(args)}", op=self.name, operands=args
             )

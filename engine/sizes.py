@@ -74,7 +74,8 @@ def _atom_key(atom: Atom) -> str:
 def _atom_text(atom: Atom) -> str:
     if isinstance(atom, str):
         return atom
-    return f"max({atom[1]}, {atom[2]})" if atom[0] == "max" else f"({atom[1]})//{atom[2]}"
+    # repr, since a format would show the numbers that the size policy of the moment knows: terms are sorted by this.
+    return f"max({atom[1]!r}, {atom[2]!r})" if atom[0] == "max" else f"({atom[1]!r})//{atom[2]!r}"
 
 
 class Dim:

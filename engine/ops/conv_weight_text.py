@@ -160,12 +160,14 @@ class _Sums:
     def __init__(self, specs: Sequence[Spec], out: Spec, attrs: dict[str, Any]) -> None:
         self.at = Geometry(attrs, attrs["window"], specs[0].shape[2:])
         self.batch, self.dtype = specs[0].shape[0], out.dtype
-        self.rows, self.depth = int(out.shape[0]) // self.at.groups, int(out.shape[1])
+        self.rows, self.depth = out.shape[0] // self.at.groups, out.shape[1]
         self.terms = self.depth * self.at.taps
         self.strip = STRIP // out.dtype.itemsize
-        lanes = self.rows if self.rows < FEW else (self.rows + self.strip - 1) // self.strip * self.strip
+        few = isinstance(self.rows, int) and self.rows < FEW
+        lanes = self.rows if few else (self.rows + self.strip - 1) // self.strip * self.strip  # at most
         self.sums = self.at.groups * self.terms * lanes
-        self.parts = max(1, min(PARTS, LARGE // max(self.sums, 1)))
+        # Of channels that have a name the number of sums is not known: there may be too many for several shares.
+        self.parts = max(1, min(PARTS, LARGE // max(self.sums, 1))) if isinstance(self.sums, int) else 1
         spread = TERMS * lanes + product(self.at.padded()) + SHORT + SLACK
         tables = self.terms + 6 * TERMS
         self.rooms = [room(self.at.padded(), prod(self.at.stride), self.depth), self.sums, spread, tables]

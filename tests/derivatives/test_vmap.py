@@ -19,12 +19,13 @@ X = RNG.normal(size=(5, 3)).astype(np.float32)
 BEYOND = {"leaf", "result"}  # never applied
 BY_KEY = {"random_bits", "random_below"}  # a kernel takes one key
 CONTROL = {"scan", "switch", "while_loop"}  # batched by their public functions
+SLOPES = {"recurrent_layer_slope", "recurrent_layer_of_lengths_slope"}  # of many cotangents at once: jacobians only
 
 
 def test_every_op_has_a_whole_form():
     ours = [op for op in OPS.values() if op.infer.__module__.startswith("engine.")]  # other tests add theirs
     slow = {op.name for op in ours if batching.way_of(op) is batching.WAYS["entries"]}
-    assert slow == BEYOND | BY_KEY | CONTROL
+    assert slow == BEYOND | BY_KEY | CONTROL | SLOPES
 
 
 # ------------------------------------------------------------------------------------------ axes and structures
