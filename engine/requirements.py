@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from engine import origin
-from engine.sizes import Dim, Size, size_policy_now
+from engine.size_policy import size_policy_now
+from engine.sizes import Dim, Size
 
 
 class Requirement(NamedTuple):

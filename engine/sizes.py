@@ -2,69 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
-from typing import Any, Protocol, TypeAlias, Union
+from collections.abc import Iterable, Mapping
+from typing import TypeAlias, Union
 
 import numpy as np
+
+from engine.size_policy import size_policy_now
 
 Size: TypeAlias = Union[int, "Dim"]
 Shape: TypeAlias = tuple[Size, ...]
 # A monomial is a sorted tuple of atoms; an atom is a name, a floor division ("//", a, b) or the larger of two ("max", a, b).
 Atom: TypeAlias = str | tuple[str, "Dim", Size]
-
-
-class SizePolicy(Protocol):
-    """What to do when a program asks for a fact about a named size that only a call will bring."""
-
-    def value(self, dim: Dim) -> int:
-        """The number behind ``dim``, or an error."""
-
-    def equate(self, left: Size, right: Size) -> bool:
-        """Whether the two sizes may be taken as equal from here on."""
-
-    def hint(self, dim: Dim) -> int | None:
-        """A number to show in messages, where one is known."""
-
-    def require(self, requirement: Any) -> None:
-        """Take note of what must hold of a size (an ``engine.requirements.Requirement``)."""
-
-
-class Undecided:
-    """The default policy: a named size has no value while the graph is built."""
-
-    def value(self, dim: Dim) -> int:
-        raise TypeError(
-            f"the size {dim} is a name, not a number, while the graph is built; "
-            "give a number in the input's shape, or compile with specialize={...}"
-        )
-
-    def equate(self, left: Size, right: Size) -> bool:
-        return False
-
-    def hint(self, dim: Dim) -> int | None:
-        return None
-
-    def require(self, requirement: Any) -> None:
-        pass
-
-
-_UNDECIDED = Undecided()
-_policy: ContextVar[SizePolicy] = ContextVar("size_policy", default=_UNDECIDED)
-
-
-size_policy_now = _policy.get
-
-
-@contextmanager
-def size_policy(policy: SizePolicy) -> Iterator[None]:
-    """Answer questions about named sizes by ``policy`` inside the block."""
-    token = _policy.set(policy)
-    try:
-        yield
-    finally:
-        _policy.reset(token)
 
 
 def _atom_key(atom: Atom) -> str:
@@ -193,7 +141,7 @@ class Dim:
         return int(self) >= int(other)
 
     def __int__(self) -> int:
-        return _policy.get().value(self)
+        return size_policy_now().value(self)
 
     __index__ = __int__
 
@@ -341,7 +289,7 @@ def agree(a: Size, b: Size) -> bool:
     if same(a, b):
         return True
     if isinstance(a, Dim) or isinstance(b, Dim):
-        return _policy.get().equate(a, b)
+        return size_policy_now().equate(a, b)
     return False
 
 
@@ -365,13 +313,13 @@ def static_shape(shape: Shape) -> bool:
 
 def seen(size: Size) -> int | None:
     """The number behind a size in the call being traced, without making anything depend on it; None where none is known."""
-    return _policy.get().hint(size) if isinstance(size, Dim) else size
+    return size_policy_now().hint(size) if isinstance(size, Dim) else size
 
 
 def show_size(size: Size) -> str:
     """A size for a message: its number where the policy knows one, else its name."""
     if isinstance(size, Dim):
-        hint = _policy.get().hint(size)
+        hint = size_policy_now().hint(size)
         return str(size) if hint is None else str(hint)
     return str(size)
 

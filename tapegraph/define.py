@@ -14,7 +14,8 @@ from engine.dtypes import as_dtype
 from engine.errors import ArgumentError, FeedError
 from engine.handle import Handle
 from engine.requirements import Requirement
-from engine.sizes import Dim, Shape, Size, Undecided, size_policy, substitute
+from engine.size_policy import Undecided, size_policy
+from engine.sizes import Dim, Shape, Size, substitute
 from graph.builder import Builder
 from graph.graph import Graph
 from graph.symbol import Symbol

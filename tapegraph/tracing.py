@@ -14,7 +14,8 @@ from engine.dtypes import as_dtype
 from engine.errors import UnsupportedError
 from engine.handle import Handle
 from engine.requirements import Requirement
-from engine.sizes import Dim, Size, evaluate, names_in, same, size_policy, substitute
+from engine.size_policy import size_policy
+from engine.sizes import Dim, Size, evaluate, names_in, same, substitute
 from engine.structure import structure
 from graph.builder import Builder
 from graph.graph import Graph
