@@ -46,6 +46,15 @@ def processor() -> tuple[str, str, str]:
 
 
 @cache
+def vector_bytes() -> int:
+    """How wide a vector LLVM takes when it vectorises a loop."""
+    _, _, features = processor()
+    if "+avx512f" in features and "+prefer-256-bit" not in features:
+        return 64
+    return 32 if "+avx2" in features else 16
+
+
+@cache
 def target_machine() -> llvm.TargetMachine:
     """Code generation for this very CPU."""
     triple, cpu, features = processor()

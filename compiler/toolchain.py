@@ -9,10 +9,11 @@ from contextlib import contextmanager
 import llvmlite.binding as llvm
 from llvmlite import ir
 
+from compiler.chains import guide
 from compiler.frontend import entry, lower
 from compiler.intrinsics import NATIVE
 from compiler.kernel import Kernel, KernelError
-from compiler.machine import check_symbols, target_machine
+from compiler.machine import check_symbols, target_machine, vector_bytes
 from compiler.product_tiles import PRODUCT_TILES
 from compiler.tiles import TILES
 from compiler.vectormath import NATIVE as ELEMENTARY
@@ -67,6 +68,7 @@ def lowered(kernel: Kernel) -> tuple[str, list[llvm.ModuleRef]]:
         defined = value.blocks if isinstance(value, ir.Function) else value.linkage == "common"
         if defined:
             value.linkage = "internal"
+    guide(module, vector_bytes() // 4)
     entry(kernel, module, f"tg_{kernel.key}")
     return str(module), libraries
 

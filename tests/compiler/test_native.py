@@ -2,6 +2,7 @@
 
 import gc
 import os
+import platform
 import re
 import subprocess
 import sys
@@ -282,6 +283,29 @@ def test_distinct_pointers_need_no_overlap_checks():
     code = llvm_text(made)
     assert re.search(r"load <\d+ x float>", code)
     assert "memcheck" not in code
+
+
+def vectors_stored(line: str, dtype: str = "float32") -> list[str]:
+    """The types of the vectors that the loop over o[i] = line stores, one for each store."""
+    from compiler.toolchain import llvm_text
+
+    return re.findall(r"store (<\d+ x \w+>)", llvm_text(kernel(f"a:{dtype}* o:{dtype}* n:int", line)))
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="widths of x86")
+def test_loops_over_polynomials_take_whole_vectors_and_long_ones_two():
+    from compiler.machine import vector_bytes
+
+    whole = f"<{vector_bytes() // 4} x float>"
+    assert whole in vectors_stored("o[i] = exp(a[i])")
+    assert whole in vectors_stored("o[i] = exp(a[i]) * sin(a[i])")  # sin computes in float64
+    assert vectors_stored("o[i] = erf(a[i]) * exp(a[i])").count(whole) >= 2
+    assert f"<{vector_bytes() // 8} x double>" in vectors_stored("o[i] = exp(a[i]) * sin(a[i])", "float64")
+
+
+def test_a_loop_that_cannot_be_vectorised_says_nothing(capfd):
+    assert not vectors_stored("o[i] = exp(o[i - 1]) * sin(a[i])")
+    assert capfd.readouterr() == ("", "")
 
 
 def test_loops_with_bounds_continue_and_nesting():
