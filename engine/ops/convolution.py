@@ -13,9 +13,8 @@ from engine.lowering import Loop
 from engine.op import Op, Sample, apply
 from engine.ops import conv_text, conv_weight_text, taps
 from engine.ops.reduce import sum
-from engine.ops.rows import gathered, image_of, rows_of, spread
 from engine.ops.shape import reshape
-from engine.ops.windows import Grid, Slide, conv_padding, per_axis
+from engine.ops.windows import Slide, conv_padding, per_axis
 from engine.sizes import Shape, same
 from engine.spec import DType, Spec
 
@@ -41,19 +40,17 @@ def _forward(x: Any, w: Any, *bias: Any, **how: Any) -> Any:
     if _plain(slide, groups):
         y = np.matmul(w.reshape(w.shape[:2]), _flat(x)).reshape(x.shape[0], w.shape[0], *x.shape[2:])
     else:
-        grid = Grid(slide, x.shape[2:], x.shape[0])
-        found = taps.results(rows_of(x, grid), w, **slide._asdict(), sizes=grid.sizes, batch=grid.batch, groups=groups)
-        y = gathered(found, grid)
-    return y + bias[0].reshape(1, -1, *(1,) * (y.ndim - 2)) if bias else y
+        y = taps.results(x, w, slide, groups)
+    if bias:
+        y += bias[0].reshape(1, -1, *(1,) * (y.ndim - 2))
+    return y
 
 
 def _backward(g: Any, w: Any, **how: Any) -> Any:
     slide, groups = _slide(w.shape[2:], how), how["groups"]
     if _plain(slide, groups):
         return np.matmul(w.reshape(w.shape[:2]).T, _flat(g)).reshape(g.shape[0], w.shape[1], *how["sizes"])
-    grid = Grid(slide, how["sizes"], g.shape[0])
-    found = taps.inputs(spread(g, grid), w, **slide._asdict(), sizes=grid.sizes, batch=grid.batch, groups=groups)
-    return image_of(found, grid)
+    return taps.inputs(g, w, how["sizes"], slide, groups)
 
 
 def _slope(x: Any, g: Any, **how: Any) -> Any:
@@ -61,9 +58,7 @@ def _slope(x: Any, g: Any, **how: Any) -> Any:
     if _plain(slide, groups):
         w = np.matmul(_flat(g), _flat(x).swapaxes(1, 2)).sum(0)
         return w.reshape(*w.shape, *how["window"])
-    grid = Grid(slide, x.shape[2:], x.shape[0])
-    pair = rows_of(x, grid), spread(g, grid)
-    return taps.weights(*pair, **slide._asdict(), sizes=grid.sizes, batch=grid.batch, groups=groups)
+    return taps.weights(x, g, how["window"], slide, groups)
 
 
 def biased(y: Any, bias: Any) -> Any:
@@ -174,8 +169,8 @@ _weight: Op = Op(
 def _weight_samples(rng: np.random.Generator, dtype: DType) -> list[Sample]:
     def pick(make: Any, x: Any, w: Any, attrs: dict[str, Any]) -> Sample:
         how = _how(len(x) - 2, attrs)
-        grid = Grid(_slide(w[2:], how), x[2:], x[0])
-        return Sample((make(*x), make(x[0], w[0], *grid.results)), how | {"window": w[2:]})
+        results = _slide(w[2:], how).results(x[2:])
+        return Sample((make(*x), make(x[0], w[0], *results)), how | {"window": w[2:]})
 
     found: list[Sample] = _samples(pick)(rng, dtype)
     return found

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import product as every
 from typing import Any, NamedTuple
 
 from engine.errors import ArgumentError, DTypeError, ShapeError
 from engine.requirements import require
-from engine.sizes import Shape, Size, larger, product, show_size
-
-ROUND = 32  # results computed at once by the widest vectors, twice over
+from engine.sizes import Shape, Size, show_size
 
 Pairs = tuple[tuple[int, int], ...]
 
@@ -105,58 +102,3 @@ class Slide(NamedTuple):
                 )
 
             require(n + lo + hi - self.reach(i), 1, mistake)
-
-
-class Grid:
-    """The planes of a batch laid end to end with zeros between them, so that a tap is one shift of one long row.
-
-    Element (n, i, j) of a channel stands at ``((lead + n) * size_0 + i) * size_1 + j`` of its row. Along an axis of
-    stride 1 an element ``e`` places into the window is reached by a shift of ``e - before``: the zeros behind a line
-    are also those before the next. Along an axis of stride s the elements are dealt out over s phases, and the shift
-    is ``e // s`` within phase ``e % s``. A result of index (n, i, j) stands at the same place of a row without lead.
-    """
-
-    def __init__(self, slide: Slide, sizes: Shape, batch: Size) -> None:
-        self.slide, self.sizes, self.batch = slide, sizes, batch
-        self.results = slide.results(sizes)
-        fronts, plane = [], []
-        for i, (n, s, (lo, hi)) in enumerate(zip(sizes, slide.stride, slide.padding, strict=True)):
-            if s == 1:
-                gap = max(lo, hi)
-                short = lo + hi - slide.reach(i)  # by how much the results outnumber the elements
-                plane.append(n + (max(gap, short) if isinstance(short, int) else gap + lo + hi))
-                fronts.append(lo)
-            else:
-                plane.append((lo + n + hi + s - 1) // s)
-                fronts.append(0)
-        self.plane, self.fronts = tuple(plane), tuple(fronts)
-        self.pitch = tuple(product(plane[i + 1 :]) for i in range(len(plane)))
-        self.area = product(plane)
-        self.lead = int(any(fronts))
-        self.phases = product(slide.stride)
-        # One more plane behind: the native loops may run a little over the last result.
-        self.images = self.lead + batch + 1
-        self.phase = self.images * self.area  # from one phase to the next
-        self.depth = self.phases * self.phase  # of a row of the input
-        self.total = batch * self.area  # of a row of results
-        # The last result stands here; behind it nothing needs computing.
-        last = (batch - 1) * self.area + sum(
-            ((m - 1) * p for m, p in zip(self.results, self.pitch, strict=True)), start=1
-        )
-        self.length = self.total - larger(self.total - (last + (ROUND - 1)) // ROUND * ROUND, 0)
-
-    def shift(self, axis: int, tap: int) -> Size:
-        """How far along a row the ``tap``-th element of a window lies along one axis."""
-        e, s = tap * self.slide.dilation[axis], self.slide.stride[axis]
-        return (e // s - self.fronts[axis]) * self.pitch[axis] + (e % s) * self.phase_step(axis)
-
-    def phase_step(self, axis: int) -> Size:
-        """From one phase of an axis to its next."""
-        return self.phase * product(self.slide.stride[axis + 1 :])
-
-    def shifts(self) -> list[Any]:
-        """Where in a row each tap begins, for the first result, in row-major order of the window."""
-        return [
-            self.lead * self.area + sum(self.shift(i, t) for i, t in enumerate(taps))
-            for taps in every(*(range(int(k)) for k in self.slide.window))
-        ]
