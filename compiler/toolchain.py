@@ -1,10 +1,8 @@
 """From a kernel to position-independent object code: numba lowers it, one LLVM pipeline optimises it."""
 
-import gc
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 
 import llvmlite.binding as llvm
 from llvmlite import ir
@@ -17,10 +15,10 @@ from compiler.machine import check_symbols, target_machine, vector_bytes
 from compiler.product_tiles import PRODUCT_TILES
 from compiler.tiles import TILES
 from compiler.vectormath import NATIVE as ELEMENTARY
+from engine.collector import collecting_rarely
 
 OPTIMISE = 3
 OPTIMISE_WORDS = 1  # where the innermost loops are words written for the purpose: half of LLVM's time
-RARELY = 50_000  # a kernel's types and instructions, all alive until it is lowered, are searched in vain: a tenth of the time
 WORDS = {**NATIVE, **ELEMENTARY, **TILES}
 
 
@@ -32,7 +30,7 @@ def compile_objects(kernels: Iterable[Kernel]) -> Iterator[tuple[Kernel, bytes]]
     libm at run time.
     """
     refused = None
-    with _collecting(RARELY), ThreadPoolExecutor(1, thread_name_prefix="tapegraph-llvm") as llvm_thread:
+    with collecting_rarely(), ThreadPoolExecutor(1, thread_name_prefix="tapegraph-llvm") as llvm_thread:
         begun: deque[tuple[Kernel, Future[bytes]]] = deque()
         for kernel in sorted(kernels, key=lambda k: len(k.text)):
             try:
@@ -47,18 +45,6 @@ def compile_objects(kernels: Iterable[Kernel]) -> Iterator[tuple[Kernel, bytes]]
             yield kernel, code.result()
     if refused is not None:
         raise refused
-
-
-@contextmanager
-def _collecting(after: int) -> Iterator[None]:
-    """Python looks for cycles each time this many objects more are alive than were freed."""
-    usual = gc.get_threshold()
-    if 0 < usual[0] < after:
-        gc.set_threshold(after, *usual[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*usual)
 
 
 def lowered(kernel: Kernel) -> tuple[str, list[llvm.ModuleRef]]:

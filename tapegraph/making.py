@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from engine.collector import collecting_rarely
 from graph.reference import solve_sizes
 from tapegraph.calls import Calls
 from tapegraph.tracing import trace_call
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 class Making:
     """A call of a function, traced and planned. ``version()`` compiles; ``cause`` says why it is made."""
 
+    @collecting_rarely()
     def __init__(
         self,
         function: Function,
@@ -49,6 +51,7 @@ class Making:
         """What is to be compiled."""
         return self._planned.plan
 
+    @collecting_rarely()
     def version(self) -> Version:
         """The compiled version."""
         traced, program = self.traced, self._planned.program()

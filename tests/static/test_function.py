@@ -1,5 +1,6 @@
 """tg.function: one compile for every size, states in place, gradients, ownership, reports."""
 
+import gc
 import threading
 
 import numpy as np
@@ -465,3 +466,20 @@ def test_sizes_that_were_learned_from_each_other_are_checked_in_every_call():
     assert "b.0 = 2*a.0" in f.explain() and "1 version" in f.explain()
     with pytest.raises(tg.errors.ShapeError):
         f(four, six)
+
+
+def test_cycles_are_collected_rarely_while_a_version_is_made_and_as_before_afterwards():
+    usual, seen = gc.get_threshold(), []
+
+    def body(x):
+        seen.append(gc.get_threshold()[0])
+        if x.shape[0] == 3:
+            raise KeyError("planted")
+        return tg.exp(x) + 1
+
+    function = tg.compile(body)
+    function(np.ones(2))
+    assert gc.get_threshold() == usual and min(seen) > usual[0]
+    with pytest.raises(KeyError, match="planted"):
+        function(np.ones(3))
+    assert gc.get_threshold() == usual
