@@ -6,7 +6,7 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# Graphs, plans and numba's types are searched for cycles in vain: a fifth of the time for a network of 48 layers.
+# Graphs, plans and numba's types are searched for cycles in vain: about a tenth of the time for a network of 48 layers.
 RARELY = 50_000
 
 

@@ -90,9 +90,9 @@ def test_a_structure_is_made_in_half_of_a_dataclass_s_time() -> None:
         best = 1.0
         for _ in range(30):
             body = {"__annotations__": dict.fromkeys("abcdef", int), "__doc__": "A class.", "f": 1}
-            started = time.perf_counter()
+            started = time.thread_time()
             decorate(type("Made", (), body))
-            best = min(best, time.perf_counter() - started)
+            best = min(best, time.thread_time() - started)
         return best
 
     assert 2 * seconds(structure(frozen=True)) < seconds(dataclasses.dataclass(frozen=True))

@@ -46,7 +46,7 @@ class Entry:
     @property
     def elementwise(self) -> bool:
         """Whether samples follow from arity and domain alone."""
-        return self.op is not None and "arity" in vars(self.op)
+        return self.op is not None and self.op.arity is not None
 
     @property
     def smooth(self) -> bool:
@@ -106,7 +106,7 @@ def errors(entry: Entry, dtype: DType) -> list[Sample]:
 
 
 def _layouts(op: Op, rng: np.random.Generator, dtype: DType) -> Iterator[tuple[Any, ...]]:
-    arity = vars(op)["arity"]
+    arity = op.arity
 
     def fill(*shapes: tuple[int, ...]) -> tuple[Any, ...]:
         return tuple(_values(op, i, rng, dtype, s) for i, s in enumerate(shapes))
@@ -132,7 +132,7 @@ def _values(op: Op, operand: int, rng: np.random.Generator, dtype: DType, shape:
 def edges(op: Op, dtype: DType) -> tuple[Any, ...]:
     """Operands that pair every special value of a dtype with every other, but for those that are a mistake."""
     values = _special(dtype)
-    arity = vars(op)["arity"]
+    arity = op.arity
     grid = np.meshgrid(*[values] * arity, indexing="ij")
     flat = [g.reshape(-1) for g in grid]
     if op.casts != slice(None):
