@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from compiler.buffers import Buffer
 from compiler.memory import ALIGNMENT, arrange, peak
-from engine.structure import structure
 
 Words = np.ndarray[Any, np.dtype[np.int64]]
 _BYTE = np.dtype(np.uint8)
 ROOM = 4  # a buffer that must grow again grows by this part of its size at least: sizes may rise call by call
 
 
-@structure(eq=False)
+@dataclass(eq=False)
 class Scope:
     """The temporary buffers of a plan with their first and last steps; ``inner``: its subprograms' and their steps."""
 

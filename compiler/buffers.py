@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,9 @@ from engine.lowering import Layout, View, contiguous
 from engine.record import Record
 from engine.sizes import Shape, Size, product, same
 from engine.spec import DType
-from engine.structure import structure
 
 
-@structure(eq=False)
+@dataclass(eq=False)
 class Buffer:
     """A piece of memory with room for ``size`` elements.
 
@@ -30,7 +30,7 @@ class Buffer:
         return f"<{self.kind} {self.dtype.name}[{self.size}]>"
 
 
-@structure(frozen=True)
+@dataclass(frozen=True)
 class Place:
     """A value in memory: its buffer and its layout there."""
 

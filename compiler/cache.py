@@ -6,6 +6,7 @@ import struct
 import sys
 import threading
 import warnings
+from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,7 +14,6 @@ from pathlib import Path
 import llvmlite
 
 from compiler.machine import processor
-from engine.structure import structure
 
 MAGIC = b"tapegraph object 1\n"
 HEADER = struct.Struct("<Q32s")  # length and SHA-256 of what follows
@@ -34,11 +34,12 @@ SOURCES = (
     "toolchain.py",
     "machine.py",
     "kernel.py",
+    "chains.py",
     "words.py",
 )
 
 
-@structure()
+@dataclass
 class Stats:
     """What the disk cache did in this process; `rejected` counts damaged files."""
 

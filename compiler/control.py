@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +14,6 @@ from engine.control.body import Body
 from engine.lowering import Layout, contiguous
 from engine.record import Record
 from engine.sizes import Shape, Size, product
-from engine.structure import structure
 from graph.graph import Graph
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 EVERY, PING_PONG = -1, 1  # masks of the step's number: a place of its own for each step, or two in turn
 
 
-@structure(frozen=True)
+@dataclass(frozen=True)
 class Wire:
     """Where a buffer of a subprogram lies in step t: ``offset + (t & mask) * stride`` elements into ``buffer``."""
 
@@ -33,7 +32,7 @@ class Wire:
     mask: int = EVERY
 
 
-@structure(frozen=True)
+@dataclass(frozen=True)
 class Move:
     """Elements copied before the first step or after the last."""
 
@@ -42,7 +41,7 @@ class Move:
     count: Size
 
 
-@structure()
+@dataclass
 class Turn:
     """A row that walks subprograms: ``kind`` is "loop" (a test may stand in front of the body) or "switch".
 

@@ -7,14 +7,13 @@ value is then a function of the loop counters and need not exist in memory.
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from compiler.closing import closing
 from compiler.dependence import Dependence
 from engine.lowering import Fold, Scalar, View
 from engine.record import Record
 from engine.sizes import Shape, Size, product, same, same_shape
-from engine.structure import structure
 from graph.graph import Graph
 
 ALONE = 1 << 15  # elements that one thread folds as quickly as several
@@ -24,7 +23,7 @@ AxisMap = tuple[int | None, ...]
 INLINE = ("full", "iota", "size_of")  # written into the kernels that use them: they read nothing
 
 
-@structure(eq=False)
+@dataclass(eq=False)
 class Unit:
     """One thing to run: a group of fused records, or a single record of another kind.
 

@@ -4,13 +4,13 @@ import hashlib
 import linecache
 import struct
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from compiler.twins import PYTHON
 from compiler.vocabulary import MEANINGS
-from engine.structure import structure
 
 POINTER, INTEGER, FLOAT = "ptr", "int", "float"
 DTYPES = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
@@ -21,7 +21,7 @@ class KernelError(Exception):
     """A kernel's text cannot become native code; the message shows the text and the reason."""
 
 
-@structure(frozen=True)
+@dataclass(frozen=True)
 class Param:
     """One parameter: `kind` is "ptr", "int" (int64) or "float" (float32 or float64, as `dtype` says).
 
@@ -45,7 +45,7 @@ class Param:
         return {"float64": "d", "float32": "f4x"}[self.dtype] if self.kind == FLOAT else "q"
 
 
-@structure(frozen=True)
+@dataclass(frozen=True)
 class Kernel:
     """`text` defines one function called `kernel` over `params`, in order; it returns a status, 0 when clean."""
 

@@ -3,16 +3,16 @@
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import llvmlite.binding as llvm
 
 from compiler import cache
 from compiler.kernel import Kernel
 from compiler.machine import initialise, target_machine
-from engine.structure import structure
 
 
-@structure()
+@dataclass
 class Report:
     """Where kernels came from and the seconds it took; `loader.total` sums the process."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from compiler.buffers import Buffer, Place
 from compiler.fuse import INLINE, AxisMap, Unit
@@ -10,7 +11,6 @@ from compiler.parameters import Parameters
 from engine.lowering import Scalar, View
 from engine.record import Record
 from engine.sizes import Shape, Size, product, same
-from engine.structure import structure
 
 LANES = 8  # elements a vector instruction handles
 UNKNOWN = 64  # what a named size is taken for
@@ -18,7 +18,7 @@ START = 10  # instructions before and after an innermost loop
 DEAR = 20  # instructions of an elementary function
 
 
-@structure(frozen=True)
+@dataclass(frozen=True)
 class Access:
     """How a value is read or written inside the loops: a buffer, an offset and a stride for each axis of the space."""
 
@@ -27,7 +27,7 @@ class Access:
     strides: tuple[Size, ...]
 
 
-@structure(frozen=True)
+@dataclass(frozen=True)
 class Loop:
     """One loop over one axis of the space, or over several that every access walks as one."""
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from compiler.plan import Plan, make_plan
 from compiler.recompute import Fit, fit
 from compiler.runtime import Program
-from engine.structure import structure
 from graph.graph import Graph
 from graph.phases import optimize
 
 
-@structure()
+@dataclass
 class Planned:
     """A graph optimised and planned; ``program()`` is what compiles. ``times``: the seconds each part took."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -27,11 +28,10 @@ from engine.ops.shape import broadcast_op
 from engine.record import Record
 from engine.sizes import product, same
 from engine.state import State
-from engine.structure import structure
 from graph.graph import Graph
 
 
-@structure()
+@dataclass
 class Plan:
     """Steps in order, the places of leaves and results, and how each state is written back.
 

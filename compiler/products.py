@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import pairwise
 
 from compiler import blas
@@ -10,14 +11,13 @@ from compiler.kernel import Kernel, Param
 from compiler.step import Axis, Bind, Pieces, Step
 from engine.record import Record
 from engine.sizes import Shape, Size, product, same
-from engine.structure import structure
 
 # Each piece of a product packs the whole of the operand that is not cut: 1 to 2% at these sizes, 10% at half of them.
 ROWS, COARSE = 256, 512
 MULTIPLICATION = 9  # picoseconds on one core for each byte of an element, roughly
 
 
-@structure(frozen=True)
+@dataclass(frozen=True)
 class Matrix:
     """An operand: its place, whether it is stored transposed, elements from row to row and from one batch entry to the next."""
 

@@ -7,6 +7,7 @@ by segment. ``tg.checkpoint`` is the same by hand.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from compiler.buffers import base_of
 from compiler.fuse import INLINE, Unit
@@ -16,7 +17,6 @@ from engine.custom import barrier
 from engine.lowering import Fold, Product, Scalar, View
 from engine.record import Record
 from engine.sizes import evaluate
-from engine.structure import structure
 from graph.graph import Graph
 
 ROUNDS = 40
@@ -26,7 +26,7 @@ DEPTH = 12  # operations that one value may take to compute again
 EXPENSIVE = 20  # what an exponential costs, in plain operations
 
 
-@structure()
+@dataclass
 class Fit:
     """What was done for a budget: bytes alive at once before and after, and the operations that run twice."""
 

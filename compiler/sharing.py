@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,21 +14,20 @@ from compiler.kernel import Kernel
 from compiler.share_text import HEAD, TEXT
 from compiler.step import Pieces, Step
 from engine.sizes import Size, product
-from engine.structure import structure
 
 Words = np.ndarray[Any, np.dtype[np.int64]]
 
 MOST, MOST_ADDING = 64, 16  # pieces of a step, and of one whose pieces add up to sums
 
 
-@structure(frozen=True)
+@dataclass(frozen=True)
 class Here:
     """The address of a word of the table itself."""
 
     word: int
 
 
-@structure()
+@dataclass
 class Shareable:
     """The rows of a wave, the first of which hands their steps to the pool where they are large; the others are empty then.
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 from compiler.buffers import Buffer, Place
 from compiler.kernel import Kernel
 from engine.record import Record
 from engine.sizes import Size
-from engine.structure import structure
 
 
-@structure(frozen=True)
+@dataclass(frozen=True)
 class Bind:
     """What a parameter of a kernel is at run time.
 
@@ -26,7 +25,7 @@ class Bind:
     value: Any = 0
 
 
-@structure(frozen=True)
+@dataclass(frozen=True)
 class Axis:
     """A loop of a kernel that may be cut: parameter ``count`` holds its number of iterations.
 
@@ -43,7 +42,7 @@ class Axis:
     rival: int = -1
 
 
-@structure(frozen=True)
+@dataclass(frozen=True)
 class Pieces:
     """How a step may be cut into pieces that several threads compute.
 
@@ -56,7 +55,7 @@ class Pieces:
     partials: tuple[tuple[int, Record, Place], ...] = ()
 
 
-@structure()
+@dataclass
 class Step:
     """A kernel with its parameters bound, and the records it computes.
 
@@ -72,7 +71,7 @@ class Step:
     joins: Step | None = None
 
 
-@structure()
+@dataclass
 class Callback:
     """An op without native code: its NumPy kernel runs between two native stretches.
 

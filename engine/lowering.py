@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from engine.sizes import Shape, Size
 from engine.spec import Spec
-from engine.structure import structure
 
 
-@structure(frozen=True)
+@dataclass(frozen=True)
 class Scalar:
     """One element of the result from one element of each operand.
 
@@ -28,7 +28,7 @@ class Scalar:
     integer: str | None = None
 
 
-@structure(frozen=True)
+@dataclass(frozen=True)
 class Fold:
     """A reduction: ``start`` then ``step`` (``{acc}``, ``{x}``) over the elements, in any order."""
 
@@ -36,7 +36,7 @@ class Fold:
     step: str
 
 
-@structure(frozen=True)
+@dataclass(frozen=True)
 class Layout:
     """Where the elements of a value lie in its base buffer: offset and strides, counted in elements."""
 
@@ -44,7 +44,7 @@ class Layout:
     strides: tuple[Size, ...]
 
 
-@structure(frozen=True)
+@dataclass(frozen=True)
 class View:
     """The same elements laid out another way, or None where they must be copied.
 
@@ -54,7 +54,7 @@ class View:
     layout: Callable[[Layout, Shape, Shape, dict[str, Any]], Layout | None]
 
 
-@structure(frozen=True)
+@dataclass(frozen=True)
 class Assemble:
     """Operands copied, in order, each into a part of the result.
 
@@ -64,7 +64,7 @@ class Assemble:
     parts: Callable[[Sequence[Spec], Spec, dict[str, Any]], list[tuple[int, Layout]]]
 
 
-@structure(frozen=True)
+@dataclass(frozen=True)
 class Shares:
     """How the outermost loop of a text may be shared among threads, its iterations being independent of each other.
 
@@ -77,7 +77,7 @@ class Shares:
     work: Size
 
 
-@structure(frozen=True)
+@dataclass(frozen=True)
 class Loop:
     """A plain Python loop over flat contiguous arrays.
 
@@ -99,12 +99,12 @@ class Loop:
     then: Callable[[Sequence[Spec], Any, dict[str, Any]], str] | None = None
 
 
-@structure(frozen=True)
+@dataclass(frozen=True)
 class Product:
     """A (batched) matrix product, done by the BLAS."""
 
 
-@structure(frozen=True)
+@dataclass(frozen=True)
 class Control:
     """Subprograms that the native driver runs: ``kind`` is scan, while or switch."""
 

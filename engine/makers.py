@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,6 @@ from engine.lowering import Fold, Scalar
 from engine.op import Op, Samples, Trait
 from engine.sizes import Shape
 from engine.spec import DType, Spec, broadcast
-from engine.structure import structure
 
 
 def dtype_of(a: Any, like: DType | None = None) -> DType:
@@ -100,7 +100,7 @@ def reduction(name: str, ufunc_reduce: Callable[..., Any], lower: Fold | None, *
     return Op(name, kernel, infer, lower=lower, traits=(Trait.REDUCTION,), doc=doc, **rest)
 
 
-@structure(frozen=True)
+@dataclass(frozen=True)
 class Composite:
     """A public function over ops, with the samples its generated tests use."""
 

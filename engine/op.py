@@ -5,7 +5,7 @@ from __future__ import annotations
 import dis
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from functools import cached_property
 from typing import Any
@@ -19,7 +19,6 @@ from engine.lowering import Lowering
 from engine.record import NO_ATTRS
 from engine.sizes import Dim, show_shape
 from engine.spec import DType, Incompatible, Several, Spec
-from engine.structure import structure
 
 
 class Trait(Enum):
@@ -32,7 +31,7 @@ class Trait(Enum):
     RANDOM = auto()  # reads bits from a key and a counter: still a pure function of its operands
 
 
-@structure(frozen=True)
+@dataclass(frozen=True)
 class Sample:
     """Arguments for a generated test: arrays and scalars, attributes of the public function."""
 

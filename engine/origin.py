@@ -9,10 +9,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from types import CodeType, FrameType
 from typing import Any, TypeAlias
-
-from engine.structure import structure
 
 # A frame is (code, offset of the instruction); a note is a word on what was derived ("backward of sqrt").
 Frame: TypeAlias = tuple[CodeType, int]
@@ -113,7 +112,7 @@ def user_frames(origin: Origin) -> list[Frame]:
     return [f for f in origin if not isinstance(f, str)]
 
 
-@structure(frozen=True)
+@dataclass(frozen=True)
 class Place:
     """A resolved frame: where an expression stands in a file. Columns count characters from 0."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -10,10 +10,9 @@ import numpy as np
 from engine.record import Record, needed
 from engine.sizes import names_in
 from engine.state import State
-from engine.structure import structure
 
 
-@structure()
+@dataclass
 class Graph:
     """A symbolic program.
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from engine.errors import InternalError
-from engine.structure import structure
 from graph.graph import Graph
 from graph.invariants import hoist_invariants
 from graph.residuals import keep_residuals
@@ -18,7 +17,7 @@ from graph.rules import canonical, products, stability, strength
 from graph.verify import verify
 
 
-@structure(frozen=True)
+@dataclass(frozen=True)
 class Phase:
     """A named step: a rulebook applied until none of its rules fires. What nobody needs any more is dropped."""
 
@@ -33,7 +32,7 @@ class Phase:
         return rewrite(graph, self.book, fidelity)
 
 
-@structure(frozen=True)
+@dataclass(frozen=True)
 class Whole:
     """A named step that looks at a graph as a whole; what it does keeps every bit."""
 
@@ -57,7 +56,7 @@ PHASES: tuple[Phase | Whole, ...] = (
 )
 
 
-@structure()
+@dataclass
 class Step:
     """What one phase did: seconds, numbers of nodes before and after, firings."""
 
@@ -68,7 +67,7 @@ class Step:
     firings: list[Firing] = field(default_factory=list)
 
 
-@structure()
+@dataclass
 class Report:
     """What optimising a graph did, phase by phase; ``print`` it for a table."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,13 +14,12 @@ from engine.finite import check_birth
 from engine.record import Record
 from engine.sizes import Dim, Shape, evaluate, names_in
 from engine.state import State
-from engine.structure import structure
 from graph.graph import Graph
 
 Array = np.ndarray[Any, Any]
 
 
-@structure()
+@dataclass
 class Result:
     """What a run gives: outputs in order, new values of states, new gradients (None where one is dropped).
 

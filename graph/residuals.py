@@ -7,7 +7,7 @@ become further outputs of the forward scan, one row for each step; cheap element
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from engine.control.body import Body
 from engine.custom import barrier
@@ -15,7 +15,6 @@ from engine.lowering import Scalar, View
 from engine.ops.results import result_of
 from engine.record import Record, needed
 from engine.sizes import evaluate, product, same
-from engine.structure import structure
 from graph.graph import Graph
 from graph.rewrite import carried
 from graph.scans import is_scan, leaf_for, replaced, scan_of, unmarked, with_args
@@ -23,7 +22,7 @@ from graph.scans import is_scan, leaf_for, replaced, scan_of, unmarked, with_arg
 GUESS = 64  # of a size that only a call will bring, to compare what two ways of keeping things take
 
 
-@structure(eq=False)
+@dataclass(eq=False)
 class Loop:
     """A scan being changed: its body, its operands by kind, and what it keeps in addition.
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from engine import dispatch, origin
 from engine.errors import InternalError
 from engine.op import Op
 from engine.record import Record, needed
-from engine.structure import structure
 from graph.builder import Builder
 from graph.graph import Graph
 from graph.pattern import FULL, Environment, match, nearest, ops
@@ -20,7 +20,7 @@ from graph.symbol import Symbol
 from graph.trace import Trace
 
 
-@structure(frozen=True)
+@dataclass(frozen=True)
 class Firing:
     """One application of a rule: its name, and what it turned into what."""
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from engine import dispatch
 from engine.op import OPS, Op, Trait
 from engine.record import Record
-from engine.structure import structure
 from graph.pattern import Attr, Const, Literal, Node, Pattern, Var, Writing, by_name, operand_ops, parameters, variants
 from graph.termination import PathOrder
 
@@ -19,7 +19,7 @@ class RuleError(Exception):
     """A rule that is not well formed: it may not terminate, or its sides do not fit; names the rule."""
 
 
-@structure(frozen=True)
+@dataclass(frozen=True)
 class Rule:
     """An equation from left to right.
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import inspect
 import os
+from dataclasses import dataclass
 from typing import Any
 
 from engine import dtypes
 from engine.lowering import Lowering
 from engine.makers import COMPOSITES, PUBLIC
 from engine.op import OPS, Op
-from engine.structure import structure
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _GROUPS = (
@@ -20,7 +20,7 @@ _GROUPS = (
 )
 
 
-@structure(frozen=True)
+@dataclass(frozen=True)
 class Row:
     """A name of the package: what it is, where it stands, and how it is differentiated and compiled."""
 

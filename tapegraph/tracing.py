@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,6 @@ from engine.handle import Handle
 from engine.requirements import Requirement
 from engine.size_policy import size_policy
 from engine.sizes import Dim, Size, evaluate, names_in, same, substitute
-from engine.structure import structure
 from graph.builder import Builder
 from graph.graph import Graph
 from graph.symbol import Symbol
@@ -76,14 +76,14 @@ def _plain_name(size: Size) -> str | None:
     return str(size) if isinstance(size, Dim) and size.terms == ((((str(size),)), 1),) else None
 
 
-@structure(frozen=True)
+@dataclass(frozen=True)
 class Slot:
     """The place of an output in the structure a function returns."""
 
     number: int
 
 
-@structure()
+@dataclass
 class Traced:
     """A traced call: its graph, the structure of its results, and what it turned out to depend on.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +12,6 @@ from engine.errors import FeedError
 from engine.requirements import Requirement
 from engine.sizes import Dim, Size
 from engine.state import STAMP
-from engine.structure import structure
 from graph.graph import Graph
 from tapegraph.calls import Calls
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from compiler.runtime import Program
 
 
-@structure()
+@dataclass
 class Version:
     """One compiled version of a function, with why it was made and what it cost (seconds)."""
 

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import functools
 import struct
+from dataclasses import dataclass
 
 from llvmlite import ir
-
-from engine.structure import structure
 
 BOOL = ir.IntType(1)
 
 
-@structure(frozen=True)
+@dataclass(frozen=True)
 class Format:
     """An IEEE 754 binary format: its LLVM types, stored fraction bits, exponent bias and smallest normal number."""
 

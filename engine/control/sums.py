@@ -7,6 +7,7 @@ small one at each step does not, and the carry need not be read and written at e
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from engine.control.body import Body
@@ -16,12 +17,11 @@ from engine.ops.linalg import matmul
 from engine.ops.shape import permute_dims, reshape
 from engine.record import Record, needed
 from engine.sizes import product
-from engine.structure import structure
 
 _PASSED = ("permute_dims", "reshape", "mark")  # a sum of these is these of the sum
 
 
-@structure(frozen=True)
+@dataclass(frozen=True)
 class Sum:
     """Carry ``number`` grows by ``term`` at each step: a product or a sum (``base``), then views of it."""
 

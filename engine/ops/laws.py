@@ -7,6 +7,7 @@ IEEE 754 rounds in one way only. (The vector math of the compiler and NumPy's ow
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,6 @@ from engine.op import Op, Sample, Samples
 from engine.ops.bits import indented
 from engine.sizes import Size, product
 from engine.spec import DType, Spec
-from engine.structure import structure
 
 _WORDS: dict[str, Any] = {
     "where": np.where,
@@ -84,7 +84,7 @@ t = {self.f}(e)
         return text + f"{result} = t * {self.number(high)} + (({series}) + t * {self.number(low)})\n"
 
 
-@structure(frozen=True)
+@dataclass(frozen=True)
 class _Law:
     """``text`` computes ``y`` from ``b``; each piece (condition, what it reads, text, result) replaces y where it holds."""
 

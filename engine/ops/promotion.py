@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,6 @@ from engine.errors import ArgumentError, DTypeError
 from engine.handle import Handle, is_scalar
 from engine.makers import public
 from engine.spec import DType
-from engine.structure import structure
 
 _KINDS: dict[str, frozenset[DType]] = {
     "bool": dtypes.BOOL,
@@ -24,7 +24,7 @@ _KINDS: dict[str, frozenset[DType]] = {
 }
 
 
-@structure(frozen=True)
+@dataclass(frozen=True)
 class FloatLimits:
     """Limits of a float dtype: ``bits``, ``eps`` (from 1 to the next number), ``max``, ``min``, ``smallest_normal``."""
 
@@ -36,7 +36,7 @@ class FloatLimits:
     dtype: DType
 
 
-@structure(frozen=True)
+@dataclass(frozen=True)
 class IntegerLimits:
     """Limits of an integer dtype: ``bits``, ``max``, ``min``."""
 

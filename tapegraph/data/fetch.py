@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from engine.structure import structure
 from tapegraph.data.collate import Collate, default_collate
 from tapegraph.data.worker_info import get_worker_info
 
@@ -17,7 +17,7 @@ class StreamEnd(Exception):
     """There is no further batch in a stream."""
 
 
-@structure(frozen=True)
+@dataclass(frozen=True)
 class Recipe:
     """How batches are made: of what, and how. ``collate_fn`` None: the dataset's own way, or ``default_collate``."""
 

@@ -14,13 +14,13 @@ import signal
 import threading
 import weakref
 from collections.abc import Callable
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
 import numpy as np
 
 from engine.ops.random import manual_seed
-from engine.structure import structure
 from tapegraph.data.fetch import Recipe, StreamEnd
 from tapegraph.data.messages import packed, packed_error, receive, send
 from tapegraph.data.worker_info import WorkerInfo, set_worker_info
@@ -30,7 +30,7 @@ GRACE = 2.0  # seconds a worker has to finish the sample at hand once nobody wai
 parents_ends: weakref.WeakSet[Connection] = weakref.WeakSet()
 
 
-@structure(frozen=True)
+@dataclass(frozen=True)
 class Job:
     """What a worker is told when it starts."""
 

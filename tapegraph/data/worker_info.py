@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
-from engine.structure import structure
 
-
-@structure()
+@dataclass
 class WorkerInfo:
     """A worker process of a DataLoader: its number, of how many, the seed of its generators, its copy of the dataset."""
 

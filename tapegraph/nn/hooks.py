@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from engine import dispatch, tree
@@ -12,13 +13,12 @@ from engine.op import as_handle
 from engine.ops.gate import gate
 from engine.sizes import same_shape
 from engine.state import changed
-from engine.structure import structure
 
 if TYPE_CHECKING:
     from tapegraph.nn.module import Module
 
 
-@structure(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Hook:
     """One hook of a module. ``moment``: before, after, before_backward or after_backward."""
 

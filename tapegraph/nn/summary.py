@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,14 +16,13 @@ from engine import dispatch, tree
 from engine.errors import ArgumentError
 from engine.handle import Handle
 from engine.op import as_handle
-from engine.structure import structure
 from tapegraph.nn.module import Module
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 
-@structure()
+@dataclass
 class Layer:
     """One module: its dotted path, class, shape of its latest result, own parameters, multiply-adds of its own ops."""
 
@@ -35,7 +34,7 @@ class Layer:
     calls: int = 0
 
 
-@structure()
+@dataclass
 class Summary:
     """The layers of a network, outermost first; ``print`` it. ``bytes``: of parameters and buffers."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,11 +14,10 @@ from engine import dispatch
 from engine.errors import ArgumentError, UnsupportedError
 from engine.ops.dtype import leaf as LEAF
 from engine.state import Parameter, State, changed
-from engine.structure import structure
 from tapegraph.optim.numbers import as_float, number_state, read, tracing, write
 
 
-@structure()
+@dataclass
 class Cohort:
     """Parameters that have been updated together so far, and what is counted of their updates (0-d states)."""
 

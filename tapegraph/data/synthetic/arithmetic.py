@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from engine.errors import ArgumentError
-from engine.structure import structure
 from tapegraph.data.dataset import Dataset
 from tapegraph.data.order import Array, Draws, whole
 
@@ -18,7 +18,7 @@ VOCABULARY = ("", *"0123456789", *"+-*()")
 _NUMBER = {token: number for number, token in enumerate(VOCABULARY)}
 
 
-@structure(frozen=True)
+@dataclass(frozen=True)
 class Tree:
     """A digit, or an operator over two trees; ``value`` is what it computes."""
 
