@@ -205,14 +205,15 @@ class _Way:
         weight = specs[1].shape
         sizes = attrs["sizes"] if backward else specs[0].shape[2:]
         at = self.at = Geometry(attrs, weight[2:], sizes)
-        outs, ins = int(weight[0]) // at.groups, int(weight[1])
+        outs, ins = weight[0] // at.groups, weight[1]
         self.out, self.arrays, self.backward = out, len(specs), backward
-        self.rows: int
-        self.depth: int
+        self.rows: Size
+        self.depth: Size
         self.rows, self.depth = (ins, outs) if backward else (outs, ins)
         self.places = at.surrounded() if backward else at.padded()
         self.batch = specs[0].shape[0]
-        self.columns = ROW // out.dtype.itemsize * max(1, FEW // max(self.rows, 1))
+        few = FEW // max(self.rows, 1) if isinstance(self.rows, int) else 1  # channels may have a name
+        self.columns = ROW // out.dtype.itemsize * max(1, few)
 
     def scratch(self) -> list[Spec]:
         """Room for images, sums, columns brought together, and tables: as much as one share needs, for all of them."""
