@@ -29,9 +29,7 @@ def many(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
         count = _count(given)
         number = 0
         while number < count:
-            ahead = (
-                count - number if number else 1
-            )  # the first call compiles, and leaves gradients as the others find them
+            ahead = count - number if number else 1  # the first compiles, and leaves gradients as the others find them
             try:
                 result = _ahead(function, given, number, done + number) if ahead > 1 else None
                 if result is None:

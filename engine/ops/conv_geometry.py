@@ -84,6 +84,16 @@ def shares(rooms: Sequence[Size], work: Size) -> Shares:
 PLANE = f"plane = ((e0 * e1 * e2 * images * area + {LINE - 1}) // {2 * LINE} * 2 + 1) * {LINE}"
 
 
+# From a result's place to that of the element which tap (t0, t1, t2) of its window sees.
+SHIFT = """
+w0 = t0 * d0
+w1 = t1 * d1
+w2 = t2 * d2
+dealt = ((w0 - w0 // e0 * e0) * e1 + w1 - w1 // e1 * e1) * e2 + w2 - w2 // e2 * e2
+shift = dealt * images * area + (w0 // e0 * p1 + w1 // e1) * p2 + w2 // e2
+"""
+
+
 def joined(text: str, **pieces: str) -> str:
     """A text whose lines ``{NAME}`` stand for pieces, indented as they are; other names in braces are put in place."""
     found = []

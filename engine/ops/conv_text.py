@@ -20,6 +20,7 @@ from engine.ops.conv_geometry import (
     PLANE,
     ROW,
     RUNS,
+    SHIFT,
     SHORT,
     STRIP,
     TERMS,
@@ -142,11 +143,7 @@ k = 0
 for t0 in range(k0):
     for t1 in range(k1):
         for t2 in range(k2):
-            w0 = t0 * d0
-            w1 = t1 * d1
-            w2 = t2 * d2
-            dealt = ((w0 - w0 // e0 * e0) * e1 + w1 - w1 // e1 * e1) * e2 + w2 - w2 // e2 * e2
-            shift = dealt * images * area + (w0 // e0 * p1 + w1 // e1) * p2 + w2 // e2
+            {SHIFT}
             for c in range(depth):
                 t[at_left + c * taps + k] = c * taps + k
                 t[at_right + c * taps + k] = c * plane + shift
@@ -192,6 +189,7 @@ def _write(arrays: int, out: Spec, ints: dict[str, Size], **pieces: str) -> tupl
         PLANE=PLANE,
         FILL=FILL,
         RUNS=RUNS,
+        SHIFT=SHIFT,
         FROM_THE_FIRST=FROM_THE_FIRST,
         **pieces,
     )

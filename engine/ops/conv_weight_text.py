@@ -19,6 +19,7 @@ from engine.ops.conv_geometry import (
     PARTS,
     PLANE,
     RUNS,
+    SHIFT,
     SHORT,
     SLACK,
     STRIP,
@@ -67,11 +68,7 @@ def kernel(a0, a1, o, p, y, b, t, {NAMES}):
         for t0 in range(k0):
             for t1 in range(k1):
                 for t2 in range(k2):
-                    w0 = t0 * d0
-                    w1 = t1 * d1
-                    w2 = t2 * d2
-                    dealt = ((w0 - w0 // e0 * e0) * e1 + w1 - w1 // e1 * e1) * e2 + w2 - w2 // e2 * e2
-                    shift = dealt * images * area + (w0 // e0 * p1 + w1 // e1) * p2 + w2 // e2
+                    {SHIFT}
                     for c in range(depth):
                         t[at_shift + c * taps + k] = c * plane + shift
                     k = k + 1
@@ -182,7 +179,7 @@ class _Sums:
         return ints | per_axis("p", at.padded())
 
     def text(self, kernel: str) -> str:
-        pieces = {"TILES": _TILES, "ALONG": _ALONG, "PLANE": PLANE, "FILL": FILL, "RUNS": RUNS}
+        pieces = {"TILES": _TILES, "ALONG": _ALONG, "PLANE": PLANE, "FILL": FILL, "RUNS": RUNS, "SHIFT": SHIFT}
         numbers = {"STRIP": self.strip, "TERMS": TERMS, "TILE": TILE, "SHORT": SHORT, "FEW": FEW}
         pieces |= {name: str(number) for name, number in numbers.items()}
         zero = f"{self.dtype.name}(0)"
