@@ -12,12 +12,10 @@ from engine import origin as _origin
 from engine.spec import Spec
 
 
-class TapegraphError(RuntimeError):
-    """A mistake in a program, told with op, operands, the user's line and the likely fix.
+class Sentence(Exception):
+    """What errors and warnings have in common: a problem told with op, operands, the user's line and the likely fix.
 
-    A RuntimeError, because that is what programs written for PyTorch catch; most are also a ValueError or TypeError.
-
-    ``op``: name of the op. ``operands``: (name or None, Spec) of each array operand. ``origin``: the user's frames.
+    ``op``: name of the op. ``specs``, ``names``: of each array operand. ``origin``: the user's frames.
     """
 
     def __init__(
@@ -57,6 +55,13 @@ class TapegraphError(RuntimeError):
         if self.fix:
             lines.append(f"  fix: {self.fix}")
         return "\n".join(lines)
+
+
+class TapegraphError(Sentence, RuntimeError):
+    """A mistake in a program, told with op, operands, the user's line and the likely fix.
+
+    A RuntimeError, because that is what programs written for PyTorch catch; most are also a ValueError or TypeError.
+    """
 
 
 # The public function of each op by name; its parameters name the operands that the user's expression does not.

@@ -49,7 +49,7 @@ if _taken := sorted(_public_functions().keys() & globals().keys()):
 globals().update(_public_functions())
 
 if TYPE_CHECKING:
-    from tapegraph import data, extend, linalg, models, nn, optim, testing
+    from tapegraph import data, debug, extend, linalg, models, nn, optim, testing
     from tapegraph.compare import compare
     from tapegraph.define import static
     from tapegraph.function import compile, function
@@ -68,6 +68,7 @@ _LAZY = {
     "models": "tapegraph.models",
     "testing": "tapegraph.testing",
     "extend": "tapegraph.extend",
+    "debug": "tapegraph.debug",
     "function": "tapegraph.function:function",
     "compile": "tapegraph.function:compile",
     "static": "tapegraph.define:static",

@@ -1,0 +1,49 @@
+"""How closely programs are watched: off, default (findings are warnings) or checked (findings are errors)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from engine.errors import ArgumentError
+
+LEVELS = ("off", "default", "checked")
+_here: ContextVar[str | None] = ContextVar("debug_level", default=None)
+_everywhere = "default"
+
+
+def current() -> str:
+    """The level in force here: "off", "default" or "checked"."""
+    return _here.get() or _everywhere
+
+
+def set_level(name: str) -> None:
+    """Watch programs this closely, in every thread, wherever no ``level`` block says otherwise.
+
+    "off": no search for mistakes beyond those that cannot be computed on. "default": what costs next to nothing; a finding is
+    a warning at the user's line. "checked": the same and what costs some time; a finding is an error. No level changes a
+    result. The environment variable TAPEGRAPH_DEBUG sets it at the start. Raises ArgumentError for another name.
+    """
+    global _everywhere
+    _everywhere = _known(name)
+
+
+@contextmanager
+def level(name: str) -> Iterator[None]:
+    """Watch programs this closely inside the block; see ``set_level``."""
+    token = _here.set(_known(name))
+    try:
+        yield
+    finally:
+        _here.reset(token)
+
+
+def _known(name: str) -> str:
+    if name not in LEVELS:
+        raise ArgumentError(f"there is no level {name!r}", op="debug.level", fix=f"use one of {', '.join(LEVELS)}")
+    return name
+
+
+set_level(os.environ.get("TAPEGRAPH_DEBUG") or "default")

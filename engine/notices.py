@@ -1,0 +1,55 @@
+"""Notices: what is probably a mistake though it can be computed, told like an error and shown once for each line."""
+
+from __future__ import annotations
+
+import warnings
+
+from engine import level
+from engine.errors import Sentence
+
+
+class TapegraphWarning(Sentence, UserWarning):
+    """A probable mistake: a sentence with an address, as errors are. At level "checked" it is raised."""
+
+
+class NonFiniteWarning(TapegraphWarning, RuntimeWarning):
+    """A NaN or an infinity was born and has reached a result."""
+
+
+class BroadcastWarning(TapegraphWarning):
+    """Both operands were repeated to a shape that neither of them has, probably by accident."""
+
+
+class GradientWarning(TapegraphWarning):
+    """A training step that does not do what it seems to: gradients lost, left over, or steps of no length."""
+
+
+class TraceWarning(TapegraphWarning):
+    """Something that Python did once, while tracing, and that compiled calls will not do again."""
+
+
+class MismatchWarning(TapegraphWarning, RuntimeWarning):
+    """A compiled result that differs from what the program means by more than rounding."""
+
+
+_shown: tuple[list[object], set[object]] = ([], set())
+
+
+def warn(notice: TapegraphWarning) -> None:
+    """Show the notice at the user's line, once for each line and kind; raise it at level "checked"; not at "off".
+
+    Python's filters apply, as to any warning. A new list of filters (``warnings.catch_warnings``) starts anew.
+    """
+    global _shown
+    now = level.current()
+    if now == "off":
+        return
+    if now == "checked":
+        raise notice
+    if _shown[0] is not warnings.filters:
+        _shown = (warnings.filters, set())  # type: ignore[assignment]
+    place = notice.place
+    key = (type(notice), place and (place.file, place.line, place.column))
+    if key not in _shown[1]:
+        _shown[1].add(key)
+        warnings.warn_explicit(notice, type(notice), place.file if place else "tapegraph", place.line if place else 0)

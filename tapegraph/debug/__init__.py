@@ -1,0 +1,29 @@
+"""tg.debug: what watches, stops, replays and compares programs, each in both modes."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from engine.level import level, set_level
+
+# Loaded on first use: most of these need the compiler.
+_LAZY = {
+    "trap_nonfinite": "tapegraph.nonfinite:detect_nonfinite",
+}
+
+
+def __getattr__(name: str) -> Any:
+    place = _LAZY.get(name)
+    if place is None:
+        raise AttributeError(f"module 'tapegraph.debug' has no attribute {name!r}")
+    module, _, attribute = place.partition(":")
+    value = globals()[name] = getattr(importlib.import_module(module), attribute)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})
+
+
+__all__ = ["level", "set_level", *_LAZY]
