@@ -9,6 +9,7 @@ from typing import Any
 from engine import dispatch, origin, tree
 from engine.errors import GradientError, InternalError, ShapeError
 from engine.handle import Handle, install_methods
+from engine.landing import entrance
 from engine.op import Op, handles
 from engine.ops.arithmetic import add
 from engine.ops.create import full
@@ -182,6 +183,7 @@ def _seed(y: Any, gradient: Any) -> Any:
     return gradient
 
 
+@entrance
 def backward(y: Any, gradient: Any = None, *, create_graph: bool = False) -> None:
     """Accumulate the gradient of ``y`` into ``.grad`` of every leaf it depends on.
 
@@ -220,6 +222,7 @@ def grad(function: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Ca
     """
     both = value_and_grad(function, argnums)
 
+    @entrance
     def gradient(*args: Any, **kwargs: Any) -> Any:
         return both(*args, **kwargs)[1]
 
@@ -235,6 +238,7 @@ def value_and_grad(
     """
     positions = (argnums,) if isinstance(argnums, int) else tuple(argnums)
 
+    @entrance
     def run(*args: Any, **kwargs: Any) -> Any:
         interpreter = dispatch.current()
         recording = interpreter.with_grad(True)

@@ -10,6 +10,7 @@ from engine.autodiff import depends_on_more, grad, pull, zero
 from engine.errors import ArgumentError, ShapeError
 from engine.forward import push
 from engine.handle import Handle
+from engine.landing import entrance
 from engine.makers import public
 from engine.op import handles
 from engine.ops.create import eye
@@ -108,6 +109,7 @@ def jacobian(function: Callable[..., Any], argnums: int | tuple[int, ...] = 0, *
         raise ArgumentError(f"mode must be 'reverse' or 'forward', not {mode!r}", op="jacobian")
     positions = (argnums,) if isinstance(argnums, int) else tuple(argnums)
 
+    @entrance
     def run(*args: Any, **kwargs: Any) -> Any:
         def of_chosen(*chosen: Any) -> Any:
             call = list(args)

@@ -66,6 +66,7 @@ _current: ContextVar[Interpreter] = ContextVar("interpreter")
 # Call these as ``dispatch.current()`` and so on: ``install_default`` replaces them. A block with ``interpret`` costs
 # twice as much as a small op; where that shows, ``token = enter(by)`` and ``leave(token)`` in a ``finally`` do.
 current, enter, leave = _current.get, _current.set, _current.reset
+default: Interpreter  # the one in force wherever no mode has been entered
 
 
 def install_default(interpreter: Interpreter) -> None:
@@ -74,7 +75,8 @@ def install_default(interpreter: Interpreter) -> None:
     Done once, by the public package. Only the default of a context variable is seen by threads started later, and a
     default is fixed when the variable is made; hence a new variable.
     """
-    global current, enter, leave
+    global current, enter, leave, default
+    default = interpreter
     variable = ContextVar("interpreter", default=interpreter)
     current, enter, leave = variable.get, variable.set, variable.reset
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,10 +12,29 @@ from engine import origin as _origin
 from engine.spec import Spec
 
 
+class Operand(NamedTuple):
+    """An operand as an error tells of it: what it is, its name where it has one, and where it was made."""
+
+    value: Any
+    name: str | None = None
+    origin: _origin.Origin = ()
+
+    @classmethod
+    def of(cls, x: Any) -> Operand:
+        """The operand that a handle, an array or a number is."""
+        if isinstance(x, Operand):
+            return x
+        record = getattr(x, "_record", None)
+        # Parameters and states keep their names; other operands have those that the user's expression gives them.
+        name = x.name if hasattr(x, "trainable") else None
+        return cls(x, name, record.origin if record is not None and record.args else ())
+
+
 class Sentence(Exception):
     """What errors and warnings have in common: a problem told with op, operands, the user's line and the likely fix.
 
-    ``op``: name of the op. ``specs``, ``names``: of each array operand. ``origin``: the user's frames.
+    ``op``: name of the op. ``operands``: handles, arrays or numbers, or an ``Operand`` where more is known of one.
+    ``origin``: the user's frames. ``scope``: what the names of the innermost one stood for, where that is known.
     """
 
     def __init__(
@@ -29,10 +48,12 @@ class Sentence(Exception):
     ) -> None:
         self.problem = problem
         self.op = op
-        self.specs = tuple(_spec_of(x) for x in operands)
-        self.names = tuple(getattr(x, "name", None) for x in operands)
+        self.operands = tuple(map(Operand.of, operands))
+        self.specs = tuple(_spec_of(x.value) for x in self.operands)
         self.fix = fix
         self.origin = _origin.capture(skip=2) if origin is None else origin
+        frame = _origin.living(self.origin)
+        self.scope: Mapping[str, Any] = dict(frame.f_locals) if frame is not None else {}
         super().__init__(problem)
 
     @property
@@ -41,20 +62,52 @@ class Sentence(Exception):
         frames = _origin.user_frames(self.origin)
         return _origin.resolve(frames[0]) if frames else None
 
-    def __str__(self) -> str:
-        lines = [f"{self.op}: {self.problem}" if self.op else self.problem]
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of each operand its own name, what the user's expression says, a variable, or the parameter of the op."""
         place = self.place
         # In a gradient rule the operands are not those of the user's expression.
         derived = any(isinstance(f, str) for f in self.origin)
         written = _origin.operands(place, self.op, len(self.specs)) if place and self.specs and not derived else None
-        for number, spec in enumerate(self.specs):
-            name = self.names[number] or (written[number] if written else _parameter(self.op, number))
-            lines.append(f"  {name}: {spec}")
-        if self.origin:
-            lines.append(_origin.show(self.origin))
+        return tuple(
+            operand.name
+            or (written[number] if written else _variable(operand.value, self.scope) or _parameter(self.op, number))
+            for number, operand in enumerate(self.operands)
+        )
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The operands by name: handles, arrays or numbers."""
+        return {name: operand.value for name, operand in zip(self.names, self.operands)}
+
+    def __str__(self) -> str:
+        lines = [f"{self.op}: {self.problem}" if self.op else self.problem]
+        place = self.place
+        for name, spec, operand in zip(self.names, self.specs, self.operands):
+            lines.append(f"  {name}: {spec}{_made(operand, place)}")
+        if place:
+            notes = "".join(f" ({f})" for f in self.origin if isinstance(f, str))
+            said = f": {place.expression.strip()}" if place.text.strip() else ""
+            lines.append(f"  at {place.address}, in {place.function}{said}{notes}")
         if self.fix:
             lines.append(f"  fix: {self.fix}")
         return "\n".join(lines)
+
+
+def _variable(value: Any, scope: Mapping[str, Any]) -> str | None:
+    """The variable that holds an array or handle."""
+    return next((n for n, held in scope.items() if held is value), None) if hasattr(value, "shape") else None
+
+
+def _made(operand: Operand, guilty: _origin.Place | None) -> str:
+    """Where the operand was made, unless that is on the guilty line itself."""
+    frames = _origin.user_frames(operand.origin)
+    if not frames:
+        return ""
+    place = _origin.resolve(frames[0])
+    if guilty and (place.file, place.line) == (guilty.file, guilty.line):
+        return ""
+    return f", made at {place.address}: {place.text.strip()}"
 
 
 class TapegraphError(Sentence, RuntimeError):

@@ -9,6 +9,7 @@ from typing import Any
 from engine import dispatch
 from engine.arguments import DEVICE, check_device
 from engine.errors import ArgumentError, DTypeError, ShapeError, UnsupportedError
+from engine.landing import MISTAKES, clear, entrance
 from engine.record import NO_ATTRS
 from engine.sizes import Dim, Shape, Size, agree, product, show_shape
 from engine.spec import DType
@@ -74,8 +75,13 @@ class Handle:
         return (self[i] for i in range(int(self.shape[0])))
 
     def __getitem__(self, index: Any) -> Any:
-        return _INDEXING["get"](self, index)
+        try:
+            return _INDEXING["get"](self, index)
+        except MISTAKES as error:
+            clear(error)
+            raise
 
+    @entrance
     def __setitem__(self, index: Any, value: Any) -> None:
         self._rebind(_INDEXING["set"](self, index, value))
 
@@ -90,6 +96,7 @@ class Handle:
         return dispatch.current().get_grad(self)
 
     @grad.setter
+    @entrance
     def grad(self, value: Any) -> None:
         dispatch.current().set_grad(self, value)
 
@@ -125,7 +132,11 @@ def install_methods(
 
 def _method(op: Any) -> Callable[..., Any]:
     def method(self: Any, *args: Any) -> Any:  # an Op is no function: as a class attribute it would not bind self
-        return dispatch.current().apply(op, (self, *args), NO_ATTRS)
+        try:
+            return dispatch.current().apply(op, (self, *args), NO_ATTRS)
+        except MISTAKES as error:
+            clear(error)
+            raise
 
     method.__name__ = method.__qualname__ = op.name
     method.__doc__ = op.__doc__
@@ -142,19 +153,28 @@ def _binary(op: Any, name: str) -> Callable[[Any, Any], Any]:
         return op(self, other)
 
     def operator(self: Any, other: Any, /) -> Any:
-        return dispatch.current().apply(op, (self, other), NO_ATTRS)
+        try:
+            return dispatch.current().apply(op, (self, other), NO_ATTRS)
+        except MISTAKES as error:
+            clear(error)
+            raise
 
-    return _named(function if inspect.isfunction(op) else operator, f"__{name}__")
+    return _named(entrance(function) if inspect.isfunction(op) else operator, f"__{name}__")
 
 
 def _reflected(op: Any, name: str) -> Callable[[Any, Any], Any]:
     def operator(self: Any, other: Any, /) -> Any:
-        return _applied(op, other, self)
+        try:
+            return _applied(op, other, self)
+        except MISTAKES as error:
+            clear(error)
+            raise
 
     return _named(operator, f"__r{name}__")
 
 
 def _in_place(op: Any, name: str) -> Callable[[Any, Any], Any]:
+    @entrance
     def operator(self: Any, other: Any, /) -> Any:
         new = _applied(op, self, other)
         sign = _SIGNS[name]
@@ -180,7 +200,11 @@ def _in_place(op: Any, name: str) -> Callable[[Any, Any], Any]:
 
 def _unary(op: Any, name: str) -> Callable[[Any], Any]:
     def operator(self: Any, /) -> Any:
-        return _applied(op, self)
+        try:
+            return _applied(op, self)
+        except MISTAKES as error:
+            clear(error)
+            raise
 
     return _named(operator, f"__{name}__")
 

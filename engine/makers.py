@@ -11,6 +11,7 @@ import numpy as np
 
 from engine import dtypes
 from engine.errors import FACES
+from engine.landing import entrance
 from engine.lowering import Fold, Scalar
 from engine.op import Op, Samples, Trait
 from engine.sizes import Shape
@@ -130,6 +131,7 @@ def composite(
         name = function.__name__
         if name in COMPOSITES:
             raise ValueError(f"a composite named {name} exists already")
+        function = entrance(function)
         FACES[name] = function
         COMPOSITES[name] = Composite(name, function, samples, errors, onnx, accepts, smooth)
         return function
@@ -142,17 +144,18 @@ PUBLIC: dict[str, Callable[..., Any]] = {}
 
 def public(function: Any) -> Any:
     """Register a function of the package that has no samples of its own: creation, random draws, eager-only functions."""
-    PUBLIC[function.__name__] = FACES[function.__name__] = function
-    return function
+    found = entrance(function) if inspect.isfunction(function) else function
+    PUBLIC[function.__name__] = FACES[function.__name__] = found
+    return found
 
 
 def publish(op: Op) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Make a function the public face of a primitive op: it normalises arguments and applies the op."""
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
-        op.public = FACES[op.name] = function
         if not function.__doc__:
             function.__doc__ = op.__doc__
-        return function
+        op.public = FACES[op.name] = entrance(function)
+        return op.public
 
     return register

@@ -15,6 +15,7 @@ import numpy as np
 from engine import dispatch, dtypes, tree
 from engine.errors import ArgumentError, DTypeError, ShapeError
 from engine.handle import Handle, is_scalar
+from engine.landing import MISTAKES, clear
 from engine.lowering import Lowering
 from engine.record import NO_ATTRS
 from engine.sizes import Dim, show_shape
@@ -129,7 +130,11 @@ class Op:
         OPS[name] = self
 
     def __call__(self, *args: Any, **attrs: Any) -> Any:
-        return dispatch.current().apply(self, args, attrs)
+        try:
+            return dispatch.current().apply(self, args, attrs)
+        except MISTAKES as error:
+            clear(error)
+            raise
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from itertools import islice
 from types import CodeType, FrameType
 from typing import Any, TypeAlias
 
@@ -57,6 +58,16 @@ def capture(depth: int = DEPTH, skip: int = 1) -> Origin:
             found.append((code, frame.f_lasti))
         frame = frame.f_back
     return tuple(found)
+
+
+def living(origin: Origin) -> FrameType | None:
+    """The frame that an origin begins with, where it is the innermost of the user's that are running."""
+    if not origin or type(origin[0]) is str:
+        return None
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and not is_user_file(frame.f_code.co_filename):
+        frame = frame.f_back
+    return frame if frame is not None and (frame.f_code, frame.f_lasti) == origin[0] else None
 
 
 class Derived:
@@ -129,29 +140,41 @@ class Place:
         return linecache.getline(self.file, self.line).rstrip("\n")
 
     @property
+    def address(self) -> str:
+        """File and line as ``file:line``, the file as seen from the working directory where it lies within."""
+        inside = os.path.relpath(self.file) if os.path.isabs(self.file) else self.file
+        return f"{self.file if inside.startswith(os.pardir) else inside}:{self.line}"
+
+    @property
     def expression(self) -> str:
         """The source of the expression where it stands on one line, else the rest of its first line."""
         line = self.text
         return line[self.column : self.end_column if self.end_line == self.line else None]
 
 
+def position(frame: Frame) -> tuple[int, int, int, int]:
+    """Line, last line, column and end column of a frame, in the units of the code object: bytes of UTF-8 from 0.
+
+    Where the code object knows no columns, they span the line without its indent.
+    """
+    code, lasti = frame
+    line, end_line, column, end_column = next(islice(code.co_positions(), lasti // 2, None), (None,) * 4)
+    line = line or code.co_firstlineno
+    if column is None or end_column is None:
+        text = linecache.getline(code.co_filename, line).rstrip("\n")
+        return line, line, len(text.encode()) - len(text.lstrip().encode()), len(text.encode())
+    return line, end_line or line, column, end_column
+
+
 def resolve(frame: Frame) -> Place:
     """File, line and columns of a frame, from the code object's position table."""
-    code, lasti = frame
-    line, end_line, column, end_column = code.co_firstlineno, None, None, None
-    for index, position in enumerate(code.co_positions()):
-        if index == lasti // 2:
-            line, end_line, column, end_column = (position[0] or line, *position[1:])
-            break
-    text = linecache.getline(code.co_filename, line).rstrip("\n")
-    first = len(text) - len(text.lstrip())
+    code, _ = frame
+    line, end_line, column, end_column = position(frame)
+    text = linecache.getline(code.co_filename, line).rstrip("\n").encode()
     # The table counts UTF-8 bytes; messages count characters.
-    start = first if column is None else len(text.encode()[:column].decode(errors="ignore"))
-    if end_column is None or (end_line or line) != line:
-        end = len(text)
-    else:
-        end = len(text.encode()[:end_column].decode(errors="ignore"))
-    return Place(code.co_filename, line, end_line or line, start, end, code.co_qualname)
+    start = len(text[:column].decode(errors="ignore"))
+    end = len(text[: end_column if end_line == line else None].decode(errors="ignore"))
+    return Place(code.co_filename, line, end_line, start, end, code.co_qualname)
 
 
 _OPERATORS = {

@@ -13,6 +13,7 @@ from engine import dispatch, tree
 from engine.dtypes import as_dtype
 from engine.errors import ArgumentError, FeedError
 from engine.handle import Handle
+from engine.landing import entrance
 from engine.requirements import Requirement
 from engine.size_policy import Undecided, size_policy
 from engine.sizes import Dim, Shape, Size, substitute
@@ -53,6 +54,7 @@ class Definition:
         self.builder = Builder(self.trace)
         self.policy = _Noting()
 
+    @entrance
     def input(self, name: str, shape: Any = (), dtype: Any = "float32") -> Symbol:
         """A symbol for a value the call will bring.
 
@@ -79,6 +81,7 @@ class Definition:
         )
         return graph.pruned()
 
+    @entrance
     def compile(
         self, outputs: Any, *, specialize: Mapping[str, int] | None = None, fidelity: str = "rounding"
     ) -> Callable[..., Any]:
@@ -113,6 +116,7 @@ class Compiled:
                 f"specialize names sizes the graph does not have: {', '.join(sorted(unknown))}", op="compile"
             )
 
+    @entrance
     def __call__(self, *args: Any, **feeds: Any) -> Any:
         last = self._last
         if last is not None and not feeds and not checked():

@@ -14,6 +14,7 @@ import numpy as np
 from eager.tensor import Tensor
 from engine import dispatch
 from engine.errors import ArgumentError, UnsupportedError
+from engine.landing import MISTAKES, clear, entrance
 from engine.sizes import Dim
 from graph.builder import Builder
 from tapegraph.calls import Last
@@ -63,23 +64,28 @@ class Function:
         return self if instance is None else MethodType(self, instance)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        mode = current_mode()
-        if mode != "static" and (mode == "inline" or not self.always):
-            return self.body(*args, **kwargs)
-        interpreter, last = dispatch.current(), self._last
-        if last is not None and not kwargs and interpreter is last.interpreter and not checked():
-            with last.lock:
-                found = last.call(*args)
-            if found is not None:
-                version = last.owner
-                version.count += 1
-                return found if last.shaped else version.calls.rebuild(found)
-        if isinstance(interpreter, Builder):
-            return self.body(*args, **kwargs)  # part of a larger trace
-        return self._static(args, kwargs)
+        try:
+            mode = current_mode()
+            if mode != "static" and (mode == "inline" or not self.always):
+                return self.body(*args, **kwargs)
+            interpreter, last = dispatch.current(), self._last
+            if last is not None and not kwargs and interpreter is last.interpreter and not checked():
+                with last.lock:
+                    found = last.call(*args)
+                if found is not None:
+                    version = last.owner
+                    version.count += 1
+                    return found if last.shaped else version.calls.rebuild(found)
+            if isinstance(interpreter, Builder):
+                return self.body(*args, **kwargs)  # part of a larger trace
+            return self._static(args, kwargs)
+        except MISTAKES as error:
+            clear(error)
+            raise
 
     # ------------------------------------------------------------------------------------ static mode
 
+    @entrance
     def many(self, *args: Any, **kwargs: Any) -> Any:
         """Several calls in one, the states carried from each to the next: equal to a loop, without its cost.
 

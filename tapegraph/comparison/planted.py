@@ -68,14 +68,8 @@ def _verdict(which: str, program: ModuleType, mistake: Mistake, path: Path) -> V
 
 
 def _trimmed(message: str, path: Path) -> str:
-    """A message without the folder of the program and without the frames of what runs it, which is this package."""
-    kept, ours = [], False
-    for line in message.splitlines():
-        if not line.startswith("    "):
-            ours = line.startswith("  called from") and str(path) not in line
-        if not ours:
-            kept.append(line.replace(str(path), path.name))
-    return "\n".join(kept)
+    """A message without the folder of the program."""
+    return message.replace(str(path), path.name)
 
 
 def _overlap(place: Place, mistake: Mistake, path: Path) -> float:

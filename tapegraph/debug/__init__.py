@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from engine.landing import tracebacks
 from engine.level import level, set_level
 
 # Loaded on first use: most of these need the compiler.
@@ -26,4 +27,4 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *_LAZY})
 
 
-__all__ = ["level", "set_level", *_LAZY]
+__all__ = ["level", "set_level", "tracebacks", *_LAZY]

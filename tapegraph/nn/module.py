@@ -9,6 +9,7 @@ import numpy as np
 
 from engine import dispatch
 from engine.dtypes import FLOATS, as_dtype
+from engine.landing import MISTAKES, clear
 from engine.ops.dtype import astype
 from engine.state import State, changed
 from tapegraph.nn import hooks
@@ -53,12 +54,16 @@ class Module(Parts):
         raise NotImplementedError(f"{type(self).__name__} defines no forward()")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        watch = getattr(dispatch.current(), "watch", None)
-        if watch is not None:
-            watch(self, "_hooks")
-        if self._hooks:
-            return hooks.call(self, self._hooks, args, kwargs)
-        return self.forward(*args, **kwargs)
+        try:
+            watch = getattr(dispatch.current(), "watch", None)
+            if watch is not None:
+                watch(self, "_hooks")
+            if self._hooks:
+                return hooks.call(self, self._hooks, args, kwargs)
+            return self.forward(*args, **kwargs)
+        except MISTAKES as error:
+            clear(error)
+            raise
 
     # ------------------------------------------------------------------------------------------ switching
 

@@ -311,7 +311,7 @@ MISTAKES = {
     "out None": (tg.vmap(lambda a: a, 0, None), (X,), "out_axes None"),
     "if": (tg.vmap(lambda a: a if tg.sum(a) > 0 else -a), (X,), "stands for a whole batch"),
     "NumPy": (tg.vmap(np.asarray), (X,), "a NumPy array"),
-    "unknown shape": (tg.vmap(lambda a: a[a > 0]), (X,), "shape that depends on values"),
+    "unknown shape": (tg.vmap(lambda a: a[a > 0]), (X,), "depends on"),
     "draws": (tg.vmap(lambda a: a + tg.uniform((3,))), (X,), "randomness='different'"),
     "draws of a vmap around": (
         tg.vmap(tg.vmap(lambda a: a + tg.uniform(()), randomness="same")),

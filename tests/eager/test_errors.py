@@ -24,7 +24,7 @@ MISTAKES = [
     (lambda: tg.cross_entropy(ROW, tg.tensor([0, 7])), errors.IndexRangeError, ["out of range", "fix: "]),
     (lambda: ROW.reshape(4, 2), errors.ShapeError, ["reshape: ", "6 elements"]),
     (lambda: ROW.sum(axis=2), errors.AxisError, ["sum: ", "axis 2", "fix: use an axis from -2 to 1"]),
-    (lambda: ROW[5], errors.IndexRangeError, ["getitem: ", "index 5", "fix: "]),
+    (lambda: ROW[5], errors.IndexRangeError, ["getitem: ", "out of range: 5", "fix: "]),
     (lambda: ROW[np.array([5])], errors.IndexRangeError, ["out of range", "fix: "]),
     (lambda: ROW[ROW[0] > 0], errors.IndexRangeError, ["getitem: ", "does not cover axes of sizes (2,)", "fix: "]),
     (lambda: WHOLE & ROW, errors.DTypeError, ["bitwise_and: ", "WHOLE: int64[2]", "ROW: float32[2, 3]"]),
@@ -53,7 +53,7 @@ def test_a_mistake_is_told_with_its_address(number):
     for word in words:
         assert word in text, text
     place = caught.value.place
-    assert place.file == __file__ and "^" in text, text
+    assert place.file == __file__ and f"at {place.address}, in " in text, text
     lines = inspect.getsource(call).splitlines()
     assert place.expression in lines[0] and place.expression.count("(") <= 4, place
 
@@ -75,7 +75,7 @@ def test_every_error_sample_names_the_user_s_line(function, sample: Sample):
     assert isinstance(caught.value, errors.TapegraphError)
     place = caught.value.place
     assert place.file == __file__ and place.expression == "function(*sample.args, **sample.attrs)"
-    assert caught.value.op and "^^^^" in str(caught.value)
+    assert caught.value.op and f": {place.expression}" in str(caught.value)
 
 
 def test_a_mistake_deep_in_a_module_points_at_the_user_s_frame():

@@ -86,7 +86,7 @@ def test_the_detective_names_the_first_culprit_forward():
         z * 2
     text = str(caught.value)
     assert text.startswith("sqrt: makes a NaN at index [1]") and "-3 there" in text
-    assert "y: float32[3]" in text and "z = tg.sqrt(y)\n" in text and "^^^^^^^^^^" in text
+    assert "y: float32[3]\n" in text and ": tg.sqrt(y)\n" in text
 
 
 def test_the_detective_names_the_forward_line_in_the_backward_pass():
@@ -96,7 +96,7 @@ def test_the_detective_names_the_forward_line_in_the_backward_pass():
         total = y.sum()
         total.backward()
     text = str(caught.value)
-    assert "(backward of sqrt)" in text and "y = tg.sqrt(x)" in text and "^^^^^^^^^^" in text
+    assert ": tg.sqrt(x) (backward of sqrt)\n" in text
 
 
 def test_the_detective_lets_given_infinities_pass():

@@ -21,7 +21,7 @@ WRONG = [
     (lambda x: F.mse_loss(x, three()), "mse_loss", "same shape", "F.mse_loss(x, three())"),
     (lambda x: tg.sum(x, axis=2), "sum", "axis 2 is outside", "tg.sum(x, axis=2)"),
     (lambda x: x @ x, "matmul", "columns of the first, 4, against rows of the second, 3", "x @ x"),
-    (lambda x: F.cross_entropy(x, three()), "cross_entropy", "shape of the scores", "F.cross_entropy(x, three())"),
+    (lambda x: F.cross_entropy(x, three()), "cross_entropy", "classes are integers", "F.cross_entropy(x, three())"),
     (lambda x: tg.exp(x.astype("float16")), "exp", "not float16", 'tg.exp(x.astype("float16"))'),
     (lambda x: x[5], "getitem", "5, where the axis has size 3", "x[5]"),
     (lambda x: x.reshape(5, -1), "reshape", "12 elements", "x.reshape(5, -1)"),
@@ -40,6 +40,5 @@ def test_both_modes_say_the_same(program, op, sentence, expression):
             run(x)
         error = caught.value
         assert error.op == op and error.place.file == __file__ and error.place.expression == expression
-        text = str(error).splitlines()
-        said.append([line for line in text if "called from" not in line][:4])
+        said.append(str(error))
     assert said[0] == said[1]

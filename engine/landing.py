@@ -1,0 +1,149 @@
+"""Where an error lands: its traceback ends at the user's expression, in a frame whose names are bound to values.
+
+The library's own frames are taken out where the library is entered: an exception raised again by a bare ``raise`` gets
+no entry for the frame that raises it (CPython adds one only where a frame is left by an exception it did not raise again).
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import os
+import sys
+from collections.abc import Callable, Mapping
+from types import CodeType, TracebackType
+from typing import Any, TypeVar
+
+from engine import dispatch, origin
+from engine.errors import ArgumentError, InternalError, Sentence
+
+E = TypeVar("E", bound=Sentence)
+MISTAKES = (Sentence, TypeError)  # what an entrance of the library looks at
+STYLES = ("short", "full")
+_style = "short"
+
+# An exec'd frame looks names up in the mapping it is given; this one is gone from it once the frame has raised.
+_RAISED = "__raised__"
+
+
+def landed(error: E, scope: Mapping[str, Any] | None = None, outer: origin.Origin = ()) -> E:
+    """``error`` with a traceback of the frames of its origin, made for it: the innermost is the user's expression.
+
+    ``scope``: what names stand for in that frame (arrays show as tensors); the error's operands are added under their
+    names, and as ``operands``. ``outer``: frames that are alive anyway, which are left out with all around them. Where
+    they are known, the frames have the globals of the user's module, so that ``pdb.pm()``, ``pytest --pdb`` and IPython
+    work there as in a frame that ran. Use it as ``raise landed(error, ...)``.
+    """
+    alive = set(outer)
+    frames = []
+    for frame in origin.user_frames(error.origin):
+        if frame in alive:
+            break
+        frames.append(frame)
+    entry: TracebackType | None = None
+    for number, frame in enumerate(frames):
+        entry = _entry(frame, _names(error, scope or {}) if number == 0 else {}, error, entry)
+    return error.with_traceback(entry)
+
+
+def _names(error: Sentence, scope: Mapping[str, Any]) -> dict[str, Any]:
+    """The names of a frame: those of the scope, and the operands' where they are plain names."""
+    operands = {name: shown(value) for name, value in error.values.items()}
+    found: dict[str, Any] = {"operands": operands}
+    found |= {name: value for name, value in operands.items() if name.isidentifier()}
+    return found | {name: shown(value) for name, value in scope.items()}
+
+
+def shown(value: Any) -> Any:
+    """A value as the user's program would hold it: arrays as tensors."""
+    return dispatch.default.handle(value)
+
+
+def _entry(
+    frame: origin.Frame, names: dict[str, Any], error: BaseException, inner: TracebackType | None
+) -> TracebackType:
+    """The entry of a traceback for a frame that does not run (any more), in front of another."""
+    code = frame[0]
+    names[_RAISED] = error
+    try:
+        exec(_raising(frame), _module(code.co_filename), names)
+    except type(error) as raised:
+        made = raised.__traceback__
+        assert made is not None and made.tb_next is not None
+        made = made.tb_next  # the first entry is this function's
+        return TracebackType(inner, made.tb_frame, made.tb_lasti, made.tb_lineno)
+    finally:
+        del names[_RAISED]
+    raise AssertionError("the code raises")
+
+
+def _raising(frame: origin.Frame) -> CodeType:
+    """Code that raises at the position of a frame's instruction, under the name of the frame's function."""
+    code, _ = frame
+    line, end_line, column, end_column = origin.position(frame)
+    place = {"lineno": line, "end_lineno": end_line, "col_offset": column, "end_col_offset": end_column}
+    name = ast.Name(_RAISED, ast.Load(), **place)
+    module = ast.Module([ast.Raise(name, None, **place)], [])
+    made: CodeType = compile(module, code.co_filename, "exec")
+    return made.replace(co_name=code.co_name, co_qualname=code.co_qualname)
+
+
+def _module(file: str) -> dict[str, Any]:
+    """The globals of the module that a file is."""
+    for module in list(sys.modules.values()):
+        if getattr(module, "__file__", None) == file:
+            return vars(module)
+    return {"__name__": file}
+
+
+def tracebacks(style: str) -> None:
+    """Show the library's own frames in tracebacks ("full") or only the user's ("short", the default).
+
+    The environment variable TAPEGRAPH_TRACEBACK sets it at the start. Raises ArgumentError for another word.
+    """
+    global _style
+    if style not in STYLES:
+        raise ArgumentError(
+            f"there is no style {style!r}", op="debug.tracebacks", fix=f"use one of {', '.join(STYLES)}"
+        )
+    _style = style
+
+
+def clear(error: BaseException) -> None:
+    """Take the library's frames out of the traceback of an exception that is to be raised again by a bare ``raise``.
+
+    A broken invariant of the library keeps them, and so does any exception but its own that was raised inside it. Where
+    the call itself was wrong (a TypeError of the arguments), nothing inside has run.
+    """
+    entry = error.__traceback__
+    if _style == "full" or isinstance(error, InternalError) or entry is None:
+        return
+    if not isinstance(error, Sentence):
+        if entry.tb_next is None:
+            error.__traceback__ = None
+        return
+    kept = []
+    while entry is not None:
+        if origin.is_user_file(entry.tb_frame.f_code.co_filename):
+            kept.append(entry)
+        entry = entry.tb_next
+    for outer, inner in zip(kept, [*kept[1:], None]):
+        outer.tb_next = inner
+    error.__traceback__ = kept[0] if kept else None
+
+
+def entrance(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function as users call it: a mistake's traceback ends at their line."""
+
+    @functools.wraps(function)
+    def call(*args: Any, **named: Any) -> Any:
+        try:
+            return function(*args, **named)
+        except MISTAKES as error:
+            clear(error)
+            raise
+
+    return call
+
+
+tracebacks(os.environ.get("TAPEGRAPH_TRACEBACK") or "short")
