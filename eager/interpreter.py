@@ -10,7 +10,7 @@ import numpy as np
 from eager import tape
 from eager.convert import array_of
 from eager.tensor import Tensor
-from engine import dtypes, origin
+from engine import broadcasts, dtypes, origin
 from engine.errors import DTypeError, ShapeError, SymbolError, Trap, trapped
 from engine.handle import Handle
 from engine.op import Op
@@ -105,6 +105,8 @@ class Eager:
                     tensor._record = None
                     if (r is not None or s is not None) and op.vjp and self.grad_enabled:
                         keeps = op.keeps_x
+                        if x.ndim != y.ndim and out.size != x.size and out.size != y.size:
+                            broadcasts.look(op, args, (r or x, s or y), out.shape)
                         if r is None:
                             r = a if kind is float or kind is int else x if keeps else _apart(op, x)
                         elif keeps:
@@ -188,6 +190,11 @@ class Eager:
         if self.grad_enabled and op.vjp and out.dtype.kind == "f":
             kept = self._kept(op, args, values)
             if kept is not None:
+                if len(values) == 2 and all(type(v) is _ndarray for v in values) and values[0].ndim != values[1].ndim:
+                    sources = tuple(
+                        k if type(k) is Record and k.tracked else v for k, v in zip(kept, values, strict=True)
+                    )
+                    broadcasts.look(op, args, sources, out.shape)
                 tensor._record = _write(op, kept, attrs, out)
         return tensor
 
@@ -262,8 +269,16 @@ class Eager:
     def get_grad(self, leaf: Any) -> Any:
         grad = getattr(leaf, "_grad", None)
         if type(grad) is Pending:  # left by a compiled step
-            grad = leaf._grad = Tensor(grad._value)
+            note, grad = grad.note, Tensor(grad._value)
+            leaf._grad = grad
+            leaf.grad_note = note
         return grad
+
+    def grad_note(self, leaf: State) -> Any:
+        return leaf.grad_note
+
+    def note_grad(self, leaf: State, note: Any) -> None:
+        leaf.grad_note = note
 
     def set_grad(self, leaf: Any, value: Any) -> None:
         if value is not None and (type(value) is not Tensor or value._value.shape != leaf._value.shape):

@@ -18,6 +18,7 @@ from engine.ops.reduce import sum_to
 from engine.ops.results import result as RESULT
 from engine.record import Record
 from engine.sizes import agree_shape, same_shape
+from engine.spent import added
 from engine.vmap import beneath
 
 
@@ -206,7 +207,10 @@ def backward(y: Any, gradient: Any = None, *, create_graph: bool = False) -> Non
             owner = interpreter.owner(leaf)
             if owner is not None:
                 held = interpreter.get_grad(owner)
-                interpreter.set_grad(owner, grad if held is None else add(held, grad))
+                if held is None:
+                    interpreter.set_grad(owner, grad)
+                else:
+                    added(interpreter, owner, held, add(held, grad))
     finally:
         dispatch.leave(outer)
 

@@ -52,6 +52,12 @@ class Interpreter(Protocol):
     def set_grad(self, leaf: Any, value: Any) -> None:
         """Replace the gradient accumulated on a leaf."""
 
+    def grad_note(self, leaf: State) -> Any:
+        """What was noted of the gradient a state has now (``engine.spent``), or None."""
+
+    def note_grad(self, leaf: State, note: Any) -> None:
+        """Note something of the gradient a state has now, which is forgotten as soon as it has another."""
+
     def leaf(self, handle: Any) -> Any:
         """A fresh handle equal to ``handle`` that gradients are taken with respect to."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 import numpy as np
@@ -40,12 +41,13 @@ class State(Handle):
     Its shape and dtype are fixed when it is made.
     """
 
-    __slots__ = ("_grad", "_record", "_value", "name", "trainable")
+    __slots__ = ("_grad", "_note", "_record", "_value", "name", "trainable")
 
     def __init__(self, value: Any, dtype: Any = None, *, name: str | None = None) -> None:
         self._value = own(value, dtype)
         self._record: Record | None = None  # the leaf on the eager tape, made on first use
         self._grad: Any = None
+        self._note: Any = None  # (weak reference to the gradient's array, what is known of it): see engine.spent
         self.name = name
         self.trainable = False
 
@@ -82,6 +84,21 @@ class State(Handle):
         if tuple(handle.shape) != self.shape:
             raise ShapeError("a state keeps its shape", op="assign", operands=(self, handle))
         interpreter.assign(self, handle)
+
+    @property
+    def grad_note(self) -> Any:
+        """What is known of the gradient it has outside any trace, or None (``engine.spent``)."""
+        grad, held = self._grad, self._note
+        if type(grad) is Pending:
+            return grad.note
+        return held[1] if held is not None and grad is not None and held[0]() is grad._value else None
+
+    @grad_note.setter
+    def grad_note(self, note: Any) -> None:
+        if type(self._grad) is Pending:
+            self._grad.note = note
+        else:
+            self._note = (weakref.ref(self._grad._value), note)
 
     def hold(self, array: np.ndarray[Any, Any]) -> None:
         """Hold another array of the same shape and dtype; the interpreters' way to assign."""
@@ -148,10 +165,11 @@ class Parameter(State):
 class Pending:
     """A gradient a compiled step left in its own memory; copied out when somebody looks at it."""
 
-    __slots__ = ("_memory",)
+    __slots__ = ("_memory", "note")
 
     def __init__(self, memory: np.ndarray[Any, Any]) -> None:
         self._memory = memory
+        self.note: Any = None
 
     @property
     def _value(self) -> np.ndarray[Any, Any]:

@@ -131,6 +131,12 @@ class Vmap:
     def set_grad(self, leaf: Any, value: Any) -> None:
         self.base.set_grad(leaf, value)
 
+    def grad_note(self, leaf: Any) -> Any:
+        return self.base.grad_note(leaf)
+
+    def note_grad(self, leaf: Any, note: Any) -> None:
+        self.base.note_grad(leaf, note)
+
     def leaf(self, handle: Any) -> Batched:
         return self.wrap(self.base.leaf(self.unwrap(handle)))
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from engine import dispatch
+from engine import broadcasts, dispatch
 from engine.control.body import Traced
 from engine.dtypes import DEFAULT_FLOAT, as_dtype
 from engine.errors import UnsupportedError
@@ -50,6 +50,8 @@ class Builder:
             self.lift(a) if isinstance(a, Handle) else self.trace.constant(a, dtype or spec.dtype) for a in args
         )
         tracked = self.grad_enabled and bool(op.vjp) and any(r.tracked for r in records)
+        if tracked and len(args) == 2 and len(records[0].shape) != len(records[1].shape):
+            broadcasts.look(op, args, records, spec.shape)
         if op.many:
             return self._results(self.trace.make(op, records, attrs, spec, tracked))
         return Symbol(self.trace.make(op, records, attrs, spec, tracked and spec.dtype.kind == "f"), self.trace)
@@ -117,6 +119,7 @@ class Builder:
                 record = self.trace.leaf(Spec(leaf.shape, leaf.dtype), name, "grad")
                 self.trace.graph.grads[leaf] = record
                 grad = Symbol(record, self.trace)
+                self.trace.notes[leaf] = record, leaf.grad_note
             self.trace.grads[leaf] = grad
         return self.trace.grads[leaf]
 
@@ -124,6 +127,14 @@ class Builder:
         self._only_states(leaf)
         self.trace.state(leaf)
         self.trace.grads[leaf] = None if value is None else Symbol(self.lift(value), self.trace)
+        self.trace.notes.pop(leaf, None)
+
+    def grad_note(self, leaf: State) -> Any:
+        held, grad = self.trace.notes.get(leaf), self.trace.grads.get(leaf)
+        return held[1] if held is not None and grad is not None and held[0] is grad._record else None
+
+    def note_grad(self, leaf: State, note: Any) -> None:
+        self.trace.notes[leaf] = self.trace.grads[leaf]._record, note
 
     def _only_states(self, leaf: Any) -> None:
         if not isinstance(leaf, State):

@@ -24,6 +24,7 @@ class Part(Trace):
         super().__init__()
         self.outer = outer
         self.watched = outer.trace.watched
+        self.later = outer.trace.later
         self.brought: dict[Record, Record] = {}  # a record of the program around: the input that stands for it here
         self.before: dict[State, Record] = {}  # what each state holds when the subprogram starts
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import numpy as np
@@ -29,8 +30,10 @@ class Trace:
         self.owners: dict[Record, State] = {}
         self.current: dict[State, Record] = {}  # what each state holds at this point of the program
         self.grads: dict[State, Any] = {}  # the gradient of each state at this point: a Symbol or None
+        self.notes: dict[State, tuple[Record, Any]] = {}  # what is known of that gradient: see engine.spent
         self.had_grad: dict[State, bool] = {}  # whether the program found a gradient there when it started
         self.outside: dict[int, tuple[Record, Any]] = {}
+        self.later: list[Callable[[], bool]] = []  # asked after a call until they say True; see optim.watch
         self.watched: list[tuple[Any, str, Any]] = []  # (object, attribute, value) the program depends on
 
     def make(

@@ -111,8 +111,12 @@ class Function:
             given = [a for a in flat if type(a) in (Tensor, np.ndarray)]
             for argument, output in version.rebound:
                 _assign(given[argument], results[output])
+            version.ask()
             return returned
         returned, last = version.calls.quick(arrays, version)
+        if version.later:
+            version.ask()
+            last = None  # the next call is looked at as well
         if flat is args and len(arrays) == len(args):
             self._last = last if version.settled() else None
         return returned

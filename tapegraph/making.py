@@ -61,6 +61,9 @@ class Making:
                 f"({fitted.before} without computing anything twice)",
                 stacklevel=5,
             )
+        for state, pending in program.pending:
+            if pending is not None and (note := traced.trace.notes.get(state)):
+                pending.note = note[1]
         return Version(
             Calls(program, traced.outputs, list(traced.trace.had_grad.items())),
             traced.shapes,
@@ -69,5 +72,6 @@ class Making:
             traced.required,
             self.cause,
             self.seconds | self._planned.times,
+            later=traced.trace.later,
             watched=[*traced.trace.watched, *((s, "trainable", s.trainable) for s in traced.graph.states)],
         )

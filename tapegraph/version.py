@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ class Version:
     cause: str
     seconds: dict[str, float]
     watched: list[tuple[Any, str, Any]] = field(default_factory=list)  # (object, attribute, value when traced)
+    later: list[Callable[[], bool]] = field(default_factory=list)  # asked after a call until they say True
     count: int = 0  # of calls
     stamp: Any = None  # STAMP.now when what is watched was looked at last
 
@@ -76,6 +78,10 @@ class Version:
                     return False
             self.stamp = STAMP.now
         return True
+
+    def ask(self) -> None:
+        """Ask, after a call, what the trace left to be asked."""
+        self.later = [question for question in self.later if not question()]
 
     def stale(self) -> str:
         """What has changed since the trace, as a cause for another one."""

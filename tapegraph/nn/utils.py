@@ -21,6 +21,7 @@ from engine.ops.pieces import stack
 from engine.ops.reduce import max as max_
 from engine.ops.reduce import sum as sum_
 from engine.ops.shape import reshape
+from engine.spent import replaced
 
 
 def get_total_norm(tensors: Any, norm_type: float = 2.0, error_if_nonfinite: bool = False) -> Any:
@@ -81,7 +82,7 @@ def clip_grads_with_norm_(parameters: Any, max_norm: float, total_norm: Any) -> 
     with _silent():
         factor = minimum(max_norm / (total_norm + 1e-6), 1.0)
         for parameter in _with_gradient(parameters):
-            parameter.grad = parameter.grad * astype(factor, parameter.grad.dtype)
+            replaced(parameter, parameter.grad * astype(factor, parameter.grad.dtype))
 
 
 def clip_grad_value_(parameters: Any, clip_value: float) -> None:
@@ -89,7 +90,7 @@ def clip_grad_value_(parameters: Any, clip_value: float) -> None:
     bound = float(clip_value)
     with _silent():
         for parameter in _with_gradient(parameters):
-            parameter.grad = clip(parameter.grad, -bound, bound)
+            replaced(parameter, clip(parameter.grad, -bound, bound))
 
 
 def parameters_to_vector(parameters: Iterable[Any]) -> Any:

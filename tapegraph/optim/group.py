@@ -13,6 +13,7 @@ import numpy as np
 from engine import dispatch
 from engine.errors import ArgumentError, UnsupportedError
 from engine.ops.dtype import leaf as LEAF
+from engine.origin import Origin, capture
 from engine.state import Parameter, State, changed
 from tapegraph.optim.numbers import as_float, number_state, read, tracing, write
 
@@ -47,6 +48,7 @@ class Group(MutableMapping[str, Any]):
         self.states: dict[str, State | tuple[State, ...]] = {}
         self.cohorts = [Cohort(list(parameters))]
         self.structure = SimpleNamespace(name=f"param_groups[{number}]", cohorts=0)
+        self.rate_set: Origin = ()  # where the learning rate was set to 0
         self._plain: dict[str, Any] = {"params": tuple(parameters)}
         self._known = known
         self._switches = switches
@@ -95,6 +97,8 @@ class Group(MutableMapping[str, Any]):
                 write(state, part)
         else:
             write(held, value)
+            if name == "lr" and not tracing() and not as_float(value):
+                self.rate_set = capture()
             if name in self._switches:
                 self._note_structure(name, value)
 
@@ -132,6 +136,9 @@ class Group(MutableMapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self._plain) + len(self.states)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"rate_set": ()}  # code is not pickled
 
     __hash__ = object.__hash__
 

@@ -9,17 +9,19 @@ from typing import Any, ClassVar, NoReturn
 import numpy as np
 
 from eager.interpreter import Eager
-from engine import dispatch
+from engine import dispatch, origin
 from engine.dtypes import FLOATS
 from engine.errors import ArgumentError
 from engine.handle import Handle
 from engine.ops.create import zeros_like
 from engine.ops.dtype import astype
+from engine.spent import stepped
 from engine.state import Parameter, State
 from tapegraph.optim import saving
 from tapegraph.optim.blocks import change_in_blocks
 from tapegraph.optim.group import Group
 from tapegraph.optim.numbers import as_float, number_state
+from tapegraph.optim.watch import Idling, watch
 
 
 class Optimizer:
@@ -40,6 +42,8 @@ class Optimizer:
 
     def __init__(self, params: Iterable[Any], **defaults: Any) -> None:
         self.defaults = defaults
+        self.origin = origin.capture()
+        self.idling = Idling()
         self.param_groups: list[Group] = []
         self.state: dict[Parameter, dict[str, State]] = {}
         given: list[Any] = [params] if isinstance(params, Parameter) else list(params)
@@ -131,17 +135,21 @@ class Optimizer:
         if closure is not None:
             with dispatch.interpret(interpreter.with_grad(True)):
                 loss = closure()
+        moved = False
         with dispatch.interpret(interpreter.with_grad(False)):
             for group in self.param_groups:
                 pairs = [(p, p.grad) for p in group["params"]]
                 pairs = [(p, g) for p, g in pairs if g is not None]
                 if not pairs:
                     continue
+                moved = True
+                stepped(pairs, type(self).__name__)
                 if self.counts(group):
                     for cohort, members in group.counted(pairs):
                         self._update(group, members, cohort.tallies)
                 else:
                     self._update(group, pairs, {})
+            watch(self, moved)
         return loss
 
     def _update(self, group: Group, pairs: list[tuple[Parameter, Any]], tallies: Mapping[str, State]) -> None:
@@ -249,6 +257,9 @@ class Optimizer:
         Raises ArgumentError, having changed nothing, where groups, kinds of options, slots or shapes differ.
         """
         saving.load_state_dict(self, state_dict)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"origin": ()}  # code is not pickled
 
     def refuse(self, problem: str, fix: str = "") -> NoReturn:
         """Raise an ArgumentError that names this optimizer."""
