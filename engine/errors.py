@@ -13,9 +13,10 @@ from engine.spec import Spec
 
 
 class Operand(NamedTuple):
-    """An operand as an error tells of it: what it is, its name where it has one, and where it was made."""
+    """An operand as an error tells of it: what it is, its spec in words, its own name, and where it was made."""
 
     value: Any
+    spec: str
     name: str | None = None
     origin: _origin.Origin = ()
 
@@ -27,7 +28,7 @@ class Operand(NamedTuple):
         record = getattr(x, "_record", None)
         # Parameters and states keep their names; other operands have those that the user's expression gives them.
         name = x.name if hasattr(x, "trainable") else None
-        return cls(x, name, record.origin if record is not None and record.args else ())
+        return cls(x, spec_of(x), name, record.origin if record is not None and record.args else ())
 
 
 class Sentence(Exception):
@@ -49,7 +50,6 @@ class Sentence(Exception):
         self.problem = problem
         self.op = op
         self.operands = tuple(map(Operand.of, operands))
-        self.specs = tuple(_spec_of(x.value) for x in self.operands)
         self.fix = fix
         self.origin = _origin.capture(skip=2) if origin is None else origin
         frame = _origin.living(self.origin)
@@ -63,12 +63,18 @@ class Sentence(Exception):
         return _origin.resolve(frames[0]) if frames else None
 
     @property
+    def specs(self) -> tuple[str, ...]:
+        """Of each operand dtype and shape, or what else it is, in words."""
+        return tuple(operand.spec for operand in self.operands)
+
+    @property
     def names(self) -> tuple[str, ...]:
         """Of each operand its own name, what the user's expression says, a variable, or the parameter of the op."""
         place = self.place
         # In a gradient rule the operands are not those of the user's expression.
         derived = any(isinstance(f, str) for f in self.origin)
-        written = _origin.operands(place, self.op, len(self.specs)) if place and self.specs and not derived else None
+        count = len(self.operands)
+        written = _origin.operands(place, self.op, count) if place and count and not derived else None
         return tuple(
             operand.name
             or (written[number] if written else _variable(operand.value, self.scope) or _parameter(self.op, number))
@@ -83,8 +89,8 @@ class Sentence(Exception):
     def __str__(self) -> str:
         lines = [f"{self.op}: {self.problem}" if self.op else self.problem]
         place = self.place
-        for name, spec, operand in zip(self.names, self.specs, self.operands):
-            lines.append(f"  {name}: {spec}{_made(operand, place)}")
+        for name, operand in zip(self.names, self.operands):
+            lines.append(f"  {name}: {operand.spec}{_made(operand, place)}")
         if place:
             notes = "".join(f" ({f})" for f in self.origin if isinstance(f, str))
             said = f": {place.expression.strip()}" if place.text.strip() else ""
@@ -132,7 +138,7 @@ def _parameter(op: str | None, number: int) -> str:
     return f"operand {number}"
 
 
-def _spec_of(x: Any) -> str:
+def spec_of(x: Any) -> str:
     if hasattr(x, "shape") and hasattr(x, "dtype"):
         return repr(Spec(tuple(x.shape), x.dtype))
     return f"{type(x).__name__} {x!r}"

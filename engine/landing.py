@@ -29,7 +29,7 @@ _RAISED = "__raised__"
 def landed(error: E, scope: Mapping[str, Any] | None = None, outer: origin.Origin = ()) -> E:
     """``error`` with a traceback of the frames of its origin, made for it: the innermost is the user's expression.
 
-    ``scope``: what names stand for in that frame (arrays show as tensors); the error's operands are added under their
+    ``scope``: what names stand for in that frame, by default the error's own (arrays show as tensors); its operands are added under their
     names, and as ``operands``. ``outer``: frames that are alive anyway, which are left out with all around them. Where
     they are known, the frames have the globals of the user's module, so that ``pdb.pm()``, ``pytest --pdb`` and IPython
     work there as in a frame that ran. Use it as ``raise landed(error, ...)``.
@@ -42,7 +42,7 @@ def landed(error: E, scope: Mapping[str, Any] | None = None, outer: origin.Origi
         frames.append(frame)
     entry: TracebackType | None = None
     for number, frame in enumerate(frames):
-        entry = _entry(frame, _names(error, scope or {}) if number == 0 else {}, error, entry)
+        entry = _entry(frame, _names(error, scope or error.scope) if number == 0 else {}, error, entry)
     return error.with_traceback(entry)
 
 
@@ -54,19 +54,39 @@ def _names(error: Sentence, scope: Mapping[str, Any]) -> dict[str, Any]:
     return found | {name: shown(value) for name, value in scope.items()}
 
 
+def relived(error: Sentence, concrete: Callable[[Any], Any]) -> None:
+    """Give an error's traceback frames in which every name and operand stands for what ``concrete`` makes of it."""
+    if _style == "full":
+        return
+    clear(error)
+    error.operands = tuple(x._replace(value=concrete(x.value)) for x in error.operands)
+    error.scope = {name: concrete(x) for name, x in error.scope.items()}
+    made: TracebackType | None = None
+    for entry in reversed(entries(error)):
+        frame = entry.tb_frame
+        names = {name: concrete(x) for name, x in frame.f_locals.items()}
+        names |= {} if made else _names(error, names)
+        made = _entry((frame.f_code, entry.tb_lasti), names, error, made, frame.f_globals)
+    error.__traceback__ = made
+
+
 def shown(value: Any) -> Any:
     """A value as the user's program would hold it: arrays as tensors."""
     return dispatch.default.handle(value)
 
 
 def _entry(
-    frame: origin.Frame, names: dict[str, Any], error: BaseException, inner: TracebackType | None
+    frame: origin.Frame,
+    names: dict[str, Any],
+    error: BaseException,
+    inner: TracebackType | None,
+    space: dict[str, Any] | None = None,
 ) -> TracebackType:
     """The entry of a traceback for a frame that does not run (any more), in front of another."""
     code = frame[0]
     names[_RAISED] = error
     try:
-        exec(_raising(frame), _module(code.co_filename), names)
+        exec(_raising(frame), _module(code.co_filename) if space is None else space, names)
     except type(error) as raised:
         made = raised.__traceback__
         assert made is not None and made.tb_next is not None
@@ -115,21 +135,27 @@ def clear(error: BaseException) -> None:
     A broken invariant of the library keeps them, and so does any exception but its own that was raised inside it. Where
     the call itself was wrong (a TypeError of the arguments), nothing inside has run.
     """
-    entry = error.__traceback__
-    if _style == "full" or isinstance(error, InternalError) or entry is None:
+    if _style == "full" or isinstance(error, InternalError):
         return
+    found = entries(error)
     if not isinstance(error, Sentence):
-        if entry.tb_next is None:
+        if len(found) == 1:
             error.__traceback__ = None
         return
-    kept = []
-    while entry is not None:
-        if origin.is_user_file(entry.tb_frame.f_code.co_filename):
-            kept.append(entry)
-        entry = entry.tb_next
+    kept = [entry for entry in found if origin.is_user_file(entry.tb_frame.f_code.co_filename)]
     for outer, inner in zip(kept, [*kept[1:], None]):
         outer.tb_next = inner
     error.__traceback__ = kept[0] if kept else None
+
+
+def entries(error: BaseException) -> list[TracebackType]:
+    """The entries of an exception's traceback, outermost first."""
+    found = []
+    entry = error.__traceback__
+    while entry is not None:
+        found.append(entry)
+        entry = entry.tb_next
+    return found
 
 
 def entrance(function: Callable[..., Any]) -> Callable[..., Any]:

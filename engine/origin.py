@@ -47,17 +47,24 @@ def is_user_file(filename: str) -> bool:
 
 def capture(depth: int = DEPTH, skip: int = 1) -> Origin:
     """The innermost ``depth`` user frames, innermost first; an inherited origin where one is set."""
+    return capture_frame(depth, skip + 1)[0]
+
+
+def capture_frame(depth: int = DEPTH, skip: int = 1) -> tuple[Origin, FrameType | None]:
+    """The same, and the innermost of these frames itself, which no inherited origin has."""
     held = inherited()
     if held:
-        return held
+        return held, None
     frame: FrameType | None = sys._getframe(skip)
+    innermost = None
     found: list[Frame] = []
     while frame is not None and len(found) < depth:
         code = frame.f_code
         if _is_user.get(code.co_filename) or (code.co_filename not in _is_user and is_user_file(code.co_filename)):
             found.append((code, frame.f_lasti))
+            innermost = innermost or frame
         frame = frame.f_back
-    return tuple(found)
+    return tuple(found), innermost
 
 
 def living(origin: Origin) -> FrameType | None:

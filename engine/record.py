@@ -24,9 +24,11 @@ class Record:
     ``value`` is filled only on the eager tape, and only where a later gradient rule will look at it.
     ``tracked`` says that gradients flow through. Serial numbers grow along every edge. Where the op has several
     results, shape and dtype are tuples of theirs, and each result is a record of its own (``engine.ops.results``).
+    ``scope``: in a graph as traced, the records that the user's variables stood for when this one was made;
+    ``whole``: the op that it is a part of, and that op's operands, where a graph holds the parts in its stead.
     """
 
-    __slots__ = ("args", "attrs", "dtype", "op", "origin", "serial", "shape", "tracked", "value")
+    __slots__ = ("args", "attrs", "dtype", "op", "origin", "scope", "serial", "shape", "tracked", "value", "whole")
 
     def __init__(
         self,

@@ -43,7 +43,7 @@ class Builder:
     def apply(self, op: Op, args: tuple[Any, ...], attrs: dict[str, Any]) -> Symbol:
         args = op.prepare(args)
         if op.expand is not None:
-            return op.expand(*args, **attrs)
+            return self._expanded(op, args, attrs)
         spec = op.spec(args, attrs)
         dtype = next((a.dtype for a in args[op.casts or slice(None)] if isinstance(a, Handle)), None)
         records = tuple(
@@ -55,6 +55,17 @@ class Builder:
         if op.many:
             return self._results(self.trace.make(op, records, attrs, spec, tracked))
         return Symbol(self.trace.make(op, records, attrs, spec, tracked and spec.dtype.kind == "f"), self.trace)
+
+    def _expanded(self, op: Op, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
+        """What the op is in other ops; its parts know of it, so that their mistakes are told as its own."""
+        assert op.expand is not None
+        trace, outer = self.trace, self.trace.whole
+        if outer is None:
+            trace.whole = op, tuple(self.lift(a) for a in args if isinstance(a, Handle))
+        try:
+            return op.expand(*args, **attrs)
+        finally:
+            trace.whole = outer
 
     def _results(self, whole: Record) -> tuple[Symbol, ...]:
         """The symbols of the results of an op that has several."""

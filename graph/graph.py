@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.origin import Origin
 from engine.record import Record, needed
 from engine.sizes import names_in
 from engine.state import State
@@ -18,7 +19,7 @@ class Graph:
 
     ``inputs``, ``states``, ``grads`` and ``captured`` are leaves: what a call brings, what states and their gradients
     hold when it starts, arrays from outside. ``updates`` and ``grad_updates`` are written back when it ends (None:
-    the gradient is dropped).
+    the gradient is dropped). ``outer``: the user's frames around the call that was traced, which origins end with.
     """
 
     nodes: list[Record] = field(default_factory=list)
@@ -29,6 +30,7 @@ class Graph:
     captured: dict[Record, np.ndarray[Any, Any]] = field(default_factory=dict)
     updates: dict[State, Record] = field(default_factory=dict)
     grad_updates: dict[State, Record | None] = field(default_factory=dict)
+    outer: Origin = ()
 
     @property
     def results(self) -> list[Record]:

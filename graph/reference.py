@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from engine.compute import compute
-from engine.errors import FeedError
+from engine.compute import compute, described, known, told
+from engine.errors import FeedError, Sentence
 from engine.finite import check_birth
-from engine.record import Record
+from engine.landing import landed
+from engine.record import Record, needed
 from engine.sizes import Dim, Shape, evaluate, names_in
 from engine.state import State
 from graph.graph import Graph
@@ -47,9 +48,15 @@ def run(graph: Graph, feeds: Mapping[str, Any], *, stop_at_nonfinite: bool = Fal
         for record in graph.nodes:
             if record not in values:
                 operands = [values[a] for a in record.args]
-                values[record] = compute(record, operands, sizes)
-                if stop_at_nonfinite:
-                    check_birth(record.op, operands, operands, values[record], record.origin)
+                try:
+                    values[record] = compute(record, operands, sizes)
+                    if stop_at_nonfinite:
+                        shown = described(record.args, operands)
+                        check_birth(record.op, shown, operands, values[record], record.origin)
+                except Sentence as mistake:
+                    if not mistake.scope:  # else it happened in a subprogram
+                        told(mistake, record, values_of(known(record), graph, feeds))
+                    raise landed(mistake, outer=graph.outer) from None
             for done in last.get(record, ()):
                 del values[done]
     return Result(
@@ -59,6 +66,19 @@ def run(graph: Graph, feeds: Mapping[str, Any], *, stop_at_nonfinite: bool = Fal
         sizes,
         values if keep else {},
     )
+
+
+def values_of(records: Iterable[Record], graph: Graph, feeds: Mapping[str, Any]) -> dict[Record, Array]:
+    """The values of some records over a graph's leaves: of those that follow from them without a mistake."""
+    leaves = set(graph.leaves)
+    wanted = [r for r in dict.fromkeys(records) if not r.op.many]
+    wanted = [r for r in wanted if all(n.args or n.op.name != "leaf" or n in leaves for n in needed([r]))]
+    nodes = sorted({*leaves, *needed(wanted)}, key=lambda r: r.serial)
+    part = Graph(nodes, graph.inputs, wanted, graph.states, graph.grads, graph.captured)
+    try:
+        return dict(zip(wanted, run(part, feeds).outputs, strict=True))
+    except Sentence:
+        return {}
 
 
 def solve_sizes(graph: Graph, shapes: Mapping[str, Shape]) -> dict[str, int]:

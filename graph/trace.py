@@ -35,6 +35,7 @@ class Trace:
         self.outside: dict[int, tuple[Record, Any]] = {}
         self.later: list[Callable[[], bool]] = []  # asked after a call until they say True; see optim.watch
         self.watched: list[tuple[Any, str, Any]] = []  # (object, attribute, value) the program depends on
+        self.whole: tuple[Op, tuple[Record, ...]] | None = None  # the op that is being written in other ops
 
     def make(
         self, op: Op, args: tuple[Record, ...], attrs: dict[str, Any], spec: Spec, tracked: bool = False
@@ -44,7 +45,13 @@ class Trace:
         key = (self.key(op, args, attrs), tracked)
         record = self.known.get(key)
         if record is None:
-            record = Record(op, args, attrs, spec.shape, spec.dtype, origin.capture(skip=2), tracked)
+            place, frame = origin.capture_frame(skip=2)
+            record = Record(op, args, attrs, spec.shape, spec.dtype, place, tracked)
+            if frame is not None and frame.f_code.co_nlocals:
+                variables = frame.f_locals.items()
+                record.scope = {name: x._record for name, x in variables if type(x) is Symbol and x._trace is self}
+            if self.whole is not None:
+                record.whole = self.whole
             self.known[key] = record
             self.graph.nodes.append(record)
         return record

@@ -10,13 +10,15 @@ from typing import Any
 import numpy as np
 
 from eager.tensor import Tensor
-from engine import dispatch, tree
+from engine import dispatch, origin, tree
 from engine.dtypes import as_dtype
-from engine.errors import UnsupportedError
+from engine.errors import Sentence, UnsupportedError
 from engine.handle import Handle
+from engine.landing import entries, relived
 from engine.requirements import Requirement
 from engine.size_policy import size_policy
 from engine.sizes import Dim, Size, evaluate, names_in, same, substitute
+from graph import reference
 from graph.builder import Builder
 from graph.graph import Graph
 from graph.symbol import Symbol
@@ -128,13 +130,15 @@ def trace_call(
     for _ in range(RESTARTS):
         try:
             policy = _Learning(seen)
-            trace, structure, records, rebound = _run(body, args, kwargs, [name for name, _ in arrays], shapes, policy)
+            trace, structure, records, rebound = _run(body, args, kwargs, arrays, shapes, policy)
         except _Learned as found:
             facts = found.facts
             shapes = [tuple(substitute(n, facts) for n in shape) for shape in shapes]
             learned += [f"{name} = {fact}" for name, fact in facts.items()]
         else:
-            return Traced(trace.finish(records), structure, shapes, learned, rebound, policy.required, trace)
+            graph = trace.finish(records)
+            graph.outer = origin.capture()
+            return Traced(graph, structure, shapes, learned, rebound, policy.required, trace)
     raise UnsupportedError("the trace kept asking for sizes", op=getattr(body, "__name__", "function"))
 
 
@@ -142,13 +146,13 @@ def _run(
     body: Callable[..., Any],
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
-    names: list[str],
+    arrays: list[tuple[str, np.ndarray[Any, Any]]],
     shapes: list[tuple[Size, ...]],
     policy: _Learning,
 ) -> tuple[Trace, Any, list[Any], list[tuple[int, int]]]:
     trace = Trace()
     builder = Builder(trace, dispatch.current().grad_enabled)
-    supply = iter(zip(names, shapes, strict=True))
+    supply = iter(zip([name for name, _ in arrays], shapes, strict=True))
 
     def symbol(leaf: Any) -> Any:
         value = leaf._value if type(leaf) is Tensor else leaf
@@ -172,11 +176,24 @@ def _run(
     with size_policy(policy), dispatch.interpret(builder):
         call = [tree.map_tree(symbol, a) for a in args]
         named = {k: tree.map_tree(symbol, v) for k, v in kwargs.items()}
-        structure = tree.map_tree(output, body(*call, **named))
+        try:
+            structure = tree.map_tree(output, body(*call, **named))
+        except Sentence as mistake:
+            _made_concrete(mistake, trace, dict(arrays))
+            raise
         for number, (given, leaf) in enumerate(zip(symbols, trace.graph.inputs, strict=True)):
             if given._record is not leaf:
                 rebound.append((number, output(given).number))
     return trace, structure, records, rebound
+
+
+def _made_concrete(mistake: Sentence, trace: Trace, feeds: Mapping[str, Any]) -> None:
+    """Let symbols in the frames of a mistake's traceback be the values they have for these arguments."""
+    held = [x for entry in entries(mistake) for x in entry.tb_frame.f_locals.values()]
+    held += [operand.value for operand in mistake.operands]
+    symbols = [x._record for x in held if type(x) is Symbol and x._trace is trace]
+    values = reference.values_of(symbols, trace.graph, feeds)
+    relived(mistake, lambda x: values.get(x._record, x) if type(x) is Symbol else x)
 
 
 def argument_arrays(

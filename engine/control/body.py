@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from engine import dispatch, origin
-from engine.compute import compute
+from engine.compute import compute, told
+from engine.errors import Sentence
 from engine.ops.results import result as RESULT
 from engine.record import Record
 from engine.sizes import Size
@@ -45,7 +46,12 @@ class Body:
         values: dict[Record, Any] = dict(zip(self.inputs, operands, strict=True))
         for record in self.nodes:
             if record not in values:
-                values[record] = compute(record, [values[a] for a in record.args], self.sizes)
+                try:
+                    values[record] = compute(record, [values[a] for a in record.args], self.sizes)
+                except Sentence as mistake:
+                    if not mistake.scope:
+                        told(mistake, record, values)
+                    raise
         return [values[r] for r in self.outputs]
 
     def inline(self, operands: Sequence[Any]) -> list[Any]:

@@ -75,7 +75,7 @@ def _entropy_parts(x: Any, target: Any, axis: int, ignore: int, reduction: str) 
     counted = target != ignore
     everything = counted.all()
     safe = target if everything else np.where(counted, target, 0)
-    check_range(safe, x.shape[axis], pick.name)
+    check_range(safe, x.shape[axis])
     places = list(np.ix_(*(np.arange(n) for n in safe.shape))) if safe.ndim > 1 else [np.arange(n) for n in safe.shape]
     weight = x.dtype.type(1) if everything else counted.astype(x.dtype)
     if reduction == "mean":
