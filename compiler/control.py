@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from compiler.buffers import Buffer, Place, new_place
+from compiler.outward import Outside
 from compiler.step import Callback, Step
 from engine.control.body import Body
 from engine.lowering import Layout, contiguous
@@ -233,4 +234,11 @@ def _switch(planner: Planner, record: Record, wanted: dict[int, Record]) -> Turn
 
 def native(step: Any) -> bool:
     """Whether a step is a row of the native table."""
-    return isinstance(step, Step | Turn)
+    return isinstance(step, Step | Turn | Outside)
+
+
+def outward(step: Any) -> bool:
+    """Whether a step calls out into Python, itself or in a subprogram."""
+    return isinstance(step, Outside) or (
+        isinstance(step, Turn) and any(outward(s) for p in step.parts for s in p.steps)
+    )

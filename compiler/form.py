@@ -16,9 +16,10 @@ import numpy as np
 from compiler import blas, driver
 from compiler.arena import Scope
 from compiler.buffers import Buffer
-from compiler.control import Turn, Wire, native
+from compiler.control import Turn, Wire
 from compiler.kernel import FLOAT
 from compiler.memory import lifetimes
+from compiler.outward import Outside
 from compiler.share_text import HEAD, SHARE
 from compiler.sharing import Here, Shareable, description, job, share
 from compiler.step import Step
@@ -110,8 +111,10 @@ class Form:
             for step in plan.steps[first:last]:
                 if isinstance(step, Step):
                     kernel, block = self._kernels.get(step.kernel.key, 0), self._block(self._step(step))
-                elif native(step):
+                elif isinstance(step, Turn):
                     kernel, block = driver.control(step.kind), self._turn(step, first, scope)
+                elif isinstance(step, Outside):
+                    kernel, block = step.address, self._block(step.words())
                 else:
                     continue
                 if isinstance(step, Step) and step.joins:

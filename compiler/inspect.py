@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from compiler.control import Turn
+from compiler.outward import Outside
 from compiler.plan import Plan
 from compiler.runtime import Program
 from compiler.step import Bind, Step
@@ -42,6 +43,9 @@ def _list(plan: Plan, prefix: str, lines: list[str], shown: dict[str, str]) -> N
             )
             for part, inner in enumerate(step.parts):
                 _list(inner, f"{number}{'abcdefghijklmnopqrstuvwxyz'[part % 26]}.", lines, shown)
+            continue
+        if isinstance(step, Outside):
+            lines.append("#   an effect, done in Python")
             continue
         if not isinstance(step, Step):
             lines.append(f"#   NumPy kernel of {step.record.op.name}, called back in Python")

@@ -15,13 +15,14 @@ from compiler.emit import Emitter, folded
 from compiler.fuse import INLINE, Unit, fuse
 from compiler.kernel import Kernel
 from compiler.loop_steps import loop_steps
+from compiler.outward import Outside
 from compiler.products import Matrix, as_matrix, product_step
 from compiler.schedule import Schedule, in_order, readers_of, users_of
 from compiler.stages import Stages
 from compiler.step import Callback, Step
 from compiler.updates import written_over
 from compiler.waves import in_waves
-from engine.lowering import Assemble, Control, Loop, Product, View, contiguous
+from engine.lowering import Assemble, Control, Loop, Outward, Product, View, contiguous
 from engine.ops.dtype import identity
 from engine.ops.results import result as RESULT
 from engine.ops.shape import broadcast_op
@@ -39,7 +40,7 @@ class Plan:
     """
 
     graph: Graph
-    steps: list[Step | Turn | Callback]
+    steps: list[Step | Turn | Outside | Callback]
     times: list[int]
     inputs: list[Place]
     captured: list[tuple[Place, np.ndarray]]
@@ -68,7 +69,7 @@ class Planner:
         self.unit_of = {r: u for u in self.units for r in u.members}
         self.places: dict[Record, Place] = {}
         self.stored: dict[Unit, dict[Record, Place]] = {u: {} for u in self.units}
-        self.steps: list[Step | Turn | Callback] = []
+        self.steps: list[Step | Turn | Outside | Callback] = []
         self.copies: dict[Record, Place] = {}
         self.results: dict[Record, dict[int, Record]] = {}  # of an op with several: their records by number
         for record in graph.nodes:
@@ -287,6 +288,8 @@ class Planner:
             case Product():
                 a, b = (self._matrix(operand, record) for operand in record.args)
                 self.steps.append(product_step(record, a, b, place))
+            case Outward():
+                self.steps.append(Outside(record, [self.dense_place(a) for a in record.args], place))
             case _:
                 operands = [self.locate(a) for a in record.args]
                 self.steps.append(Callback(record, operands, [place]))

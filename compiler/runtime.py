@@ -16,12 +16,14 @@ from compiler.control import native, without_code
 from compiler.form import Form, Pairs, pairs
 from compiler.instance import Instance
 from compiler.objects import address_of
+from compiler.outward import RAISED
 from compiler.plan import Plan
 from compiler.quick import Quick, possible
 from compiler.recompute import Fit
 from compiler.results import Results
 from compiler.shapes import Shapes
 from compiler.step import Callback
+from engine import effects
 from engine.errors import TRAPPED, FeedError, InternalError, Trap, UnsupportedError, trapped
 from engine.evaluation import Numbers, Sizing
 from engine.sizes import evaluate, evaluated
@@ -65,6 +67,7 @@ class Program:
         self.lock = threading.RLock()
         self.segments = self._segments()
         self.native = all(native(s) for s in plan.steps)
+        self.effects = effects.ORDER in plan.updated
         self.names = [r.attrs["name"] for r in plan.graph.inputs]
         self.dtypes = [r.dtype for r in plan.graph.inputs]
 
@@ -137,7 +140,11 @@ class Program:
                 self.held[state] = np.ascontiguousarray(state._grad._value)
             outputs = [self.results.make(n, *of) for n, of in enumerate(instance.outputs)]
             instance.bring([address_of(a) for a in (*ready, *outputs, *self.held.values())])
-            self._execute(instance, ready, outputs)
+            if self.effects:
+                with effects.Call():
+                    self._execute(instance, ready, outputs)
+            else:
+                self._execute(instance, ready, outputs)
             self.leave_gradients()
             return outputs
 
@@ -151,7 +158,7 @@ class Program:
 
         ``handle``: the class of the results. ``had``: states, and whether the trace found gradients there.
         """
-        if not self.native or self.plan.grads or not possible(handle):
+        if not self.native or self.plan.grads or self.effects or not possible(handle):
             return None
         instance = self.instances.get(shapes)
         if instance is None:
@@ -195,7 +202,8 @@ class Program:
                 state.hold(value)
                 state._grad = grad
             reference.run(self.traced, dict(zip(self.names, arrays, strict=True)), stop_at_nonfinite=True)
-            return self.run(arrays)  # what came in was not finite: nothing was born here
+            with effects.left_out():
+                return self.run(arrays)  # what came in was not finite: nothing was born here
 
     def _execute(self, instance: Instance, inputs: list[Array], outputs: list[Array]) -> None:
         for segment in self.segments:
@@ -211,16 +219,23 @@ class Program:
         decoded = driver.decode(result)
         assert decoded is not None
         row, status = decoded
+        if status == RAISED and effects.HERE.raised is not None:
+            raised, effects.HERE.raised = effects.HERE.raised, None
+            raise raised
         failed = self.form.failed(instance.words, row)
         record = [s for s in self.plan.steps if native(s)][failed].records[0]
         if status == blas.TOO_LARGE:
             raise UnsupportedError(
                 "a matrix is too large for the 32-bit sizes of this BLAS", op=record.op.name, origin=record.origin
             )
-        reference.run(self.traced, dict(zip(self.names, inputs, strict=True)))
+        self._replay(inputs)
         if status in TRAPPED:
             raise trapped(Trap(status), record.op.name, record.args, record.origin)
         raise InternalError(f"a kernel returned status {status}", op=record.op.name, origin=record.origin)
+
+    def _replay(self, inputs: list[Array]) -> None:
+        """Run the graph as the user wrote it, with the effects that the call has not had yet."""
+        reference.run(self.traced, dict(zip(self.names, inputs, strict=True)), effects_done=effects.HERE.done)
 
     def _call_back(self, step: Callback, instance: Instance, inputs: list[Array], outputs: list[Array]) -> None:
         brought = zip(
@@ -235,7 +250,7 @@ class Program:
             with np.errstate(all="ignore"):
                 result = record.op.kernel(*operands, **evaluated(record.attrs, instance.sizes))
         except Trap as trap:
-            reference.run(self.traced, dict(zip(self.names, inputs, strict=True)))  # fails at the user's own line
+            self._replay(inputs)  # fails at the user's own line
             raise trapped(trap, record.op.name, operands, record.origin) from None
         for place, value in zip(step.results, result if record.op.many else [result], strict=True):
             if place is not None:

@@ -68,8 +68,8 @@ def _walker() -> Any:
 
 
 def possible(program: Program) -> bool:
-    """Whether every step of the plan is native and no gradient of before is read."""
-    return program.native and not program.plan.grads
+    """Whether every step of the plan is native, none has an effect, and no gradient of before is read."""
+    return program.native and not program.plan.grads and not program.effects
 
 
 def run(program: Program, stacks: Sequence[Array], label: int = 0) -> list[Array]:

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from compiler.buffers import Buffer
-from compiler.control import Turn, native
+from compiler.control import Turn, native, outward
 from compiler.step import Step
 from engine.lowering import Product
 from engine.sizes import Size, product
@@ -58,7 +58,8 @@ def _writes_state(step: Any) -> bool:
 
 
 def _sociable(step: Any) -> bool:
-    return native(step) and not (isinstance(step, Step) and step.joins)
+    # An effect belongs to the thread that made the call.
+    return native(step) and not (isinstance(step, Step) and step.joins) and not outward(step)
 
 
 def _cut_at_will(step: Any) -> bool:

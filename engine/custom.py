@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import update_wrapper, wraps
 from typing import Any
 
-from engine import batching, dispatch, dtypes, tree
+from engine import batching, dispatch, dtypes, effects, tree
 from engine.autodiff import pull, zero
 from engine.derivatives import matching
 from engine.errors import ArgumentError, UnsupportedError
@@ -200,7 +200,8 @@ def _again(
         for x in inputs[:count]:
             apart = apply(barrier, x, tag=tag)
             marked.append(recording.leaf(apart) if x.dtype.kind == "f" else apart)
-        results = handles(function(*tree.rebuild(args, marked)))
+        with effects.computed_again():
+            results = handles(function(*tree.rebuild(args, marked)))
         default_generator.counter.assign(now)
         roots = [recording.record(r) for r in results]
         targets: list[Any] = [recording.record(m) for m in marked]

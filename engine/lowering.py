@@ -111,7 +111,12 @@ class Control:
     kind: str
 
 
-Lowering = Scalar | Fold | View | Assemble | Loop | Product | Control
+@dataclass(frozen=True)
+class Outward:
+    """A call out of native code into the op's NumPy kernel, in the order of the program; the kernel changes only its result."""
+
+
+Lowering = Scalar | Fold | View | Assemble | Loop | Product | Control | Outward
 
 
 def contiguous(shape: Shape) -> Layout:

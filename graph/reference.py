@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from engine import effects
 from engine.compute import compute, described, known, told
 from engine.errors import FeedError, Sentence
 from engine.finite import check_birth
@@ -34,17 +35,24 @@ class Result:
     values: dict[Record, Array] = field(default_factory=dict)
 
 
-def run(graph: Graph, feeds: Mapping[str, Any], *, stop_at_nonfinite: bool = False, keep: bool = False) -> Result:
+def run(
+    graph: Graph,
+    feeds: Mapping[str, Any],
+    *,
+    stop_at_nonfinite: bool = False,
+    keep: bool = False,
+    effects_done: int = -1,
+) -> Result:
     """Run a graph on arrays for its inputs, by name; states and gradients are read, never written.
 
     ``stop_at_nonfinite``: raise NonFiniteError at the first node that has a NaN or an infinity while its operands have
-    none. ``keep``: keep every node's value. Raises FeedError for arrays that do not fit the inputs, and the error that a
+    none. ``keep``: keep every node's value. ``effects_done``: how many effects to leave out, from the first; -1 for all. Raises FeedError for arrays that do not fit the inputs, and the error that a
     kernel's mistake means (IndexRangeError, IntegerDivisionError), addressed to the user's line.
     """
     values = dict(_leaves(graph, feeds))
     sizes = solve_sizes(graph, {r.attrs["name"]: values[r].shape for r in graph.inputs})
     last = {} if keep else _last_uses(graph)
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), effects.left_out(effects_done):
         for record in graph.nodes:
             if record not in values:
                 operands = [values[a] for a in record.args]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engine.control.body import Body
+from engine.effects import seen_back
 from engine.lowering import Control
 from engine.ops.dtype import leaf as LEAF
 from engine.ops.dtype import mark
@@ -17,8 +18,8 @@ def is_scan(record: Record) -> bool:
 
 
 def unmarked(record: Record) -> Record:
-    """The value behind the marks that gradients put on it."""
-    while record.op is mark:
+    """The value behind the marks that gradients, and those who watch these, put on it."""
+    while record.op in (mark, seen_back):
         record = record.args[0]
     return record
 

@@ -51,6 +51,7 @@ globals().update(_public_functions())
 if TYPE_CHECKING:
     from tapegraph import data, debug, extend, linalg, models, nn, optim, testing
     from tapegraph.compare import compare
+    from tapegraph.debug.printing import print
     from tapegraph.define import static
     from tapegraph.function import compile, function
     from tapegraph.io import load, save
@@ -80,6 +81,7 @@ _LAZY = {
     "get_num_threads": "tapegraph.threads:get_num_threads",
     "set_flush_denormal": "tapegraph.subnormals:set_flush_denormal",
     "detect_nonfinite": "tapegraph.nonfinite:detect_nonfinite",
+    "print": "tapegraph.debug.printing:print",
 }
 
 bool = bool_  # the standard's name of the dtype

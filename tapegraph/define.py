@@ -11,6 +11,7 @@ import numpy as np
 
 from engine import dispatch, tree
 from engine.dtypes import as_dtype
+from engine.effects import ORDER
 from engine.errors import ArgumentError, FeedError
 from engine.handle import Handle
 from engine.landing import entrance
@@ -79,6 +80,8 @@ class Definition:
         graph = Graph(
             list(built.nodes), list(built.inputs), records, dict(built.states), dict(built.grads), dict(built.captured)
         )
+        if (count := self.trace.current.get(ORDER)) is not None and count is not built.states[ORDER]:
+            graph.updates[ORDER] = count
         return graph.pruned()
 
     @entrance
@@ -86,6 +89,8 @@ class Definition:
         self, outputs: Any, *, specialize: Mapping[str, int] | None = None, fidelity: str = "rounding"
     ) -> Callable[..., Any]:
         """A callable that computes ``outputs`` from the inputs, in order or by name; it mutates nothing.
+
+        Effects (``tg.print``) written down so far are done, whichever outputs are asked for.
 
         ``specialize``: {name of a size: number} to compile for that size only.
         """

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from eager.tensor import Tensor
-from engine import dispatch
+from engine import dispatch, effects
 from engine.errors import ArgumentError, UnsupportedError
 from engine.landing import MISTAKES, clear, entrance
 from engine.sizes import Dim
@@ -67,7 +67,8 @@ class Function:
         try:
             mode = current_mode()
             if mode != "static" and (mode == "inline" or not self.always):
-                return self.body(*args, **kwargs)
+                with effects.Call():
+                    return self.body(*args, **kwargs)
             interpreter, last = dispatch.current(), self._last
             if last is not None and not kwargs and interpreter is last.interpreter and not checked():
                 with last.lock:

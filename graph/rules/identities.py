@@ -223,3 +223,9 @@ def custom_done(record):
 def mark_done(x, t: Attr):
     """mark(x) = x, once gradients are taken"""
     return ops.mark(x, tag=t), x
+
+
+@rule("bitwise")
+def seen_back_done(x, t: Attr):
+    """seen_back(x) = x, once gradients are taken"""
+    return ops.seen_back(x, action=t), x

@@ -10,7 +10,11 @@ from engine.level import level, set_level
 
 # Loaded on first use: most of these need the compiler.
 _LAZY = {
+    "forget": "tapegraph.debug.watching:forget",
+    "print": "tapegraph.debug.printing:print",
     "trap_nonfinite": "tapegraph.nonfinite:detect_nonfinite",
+    "watch": "tapegraph.debug.watching:watch",
+    "watched": "tapegraph.debug.watching:watched",
 }
 
 

@@ -136,6 +136,7 @@ CASES = {
         lambda x: tg.exp(x),
     ),
     "mark_done": (lambda x: _op("mark", x, tag=1), lambda x: tg.abs(x)),
+    "seen_back_done": (lambda x: _op("seen_back", x, action=print), lambda x: tg.abs(x)),
     # constants
     "fold": (lambda x: x * tg.exp(tg.full((), 0.5, dtype=x.dtype)), lambda x: tg.exp(x)),
     "iota_of_one": (

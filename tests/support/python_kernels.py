@@ -10,6 +10,7 @@ import numpy as np
 from compiler.buffers import Buffer, Place
 from compiler.control import Turn
 from compiler.memory import arrange, lifetimes
+from compiler.outward import Outside
 from compiler.plan import Plan, make_plan
 from compiler.step import Callback, Step
 from engine.sizes import evaluate, evaluated
@@ -49,11 +50,12 @@ def run(graph: Graph, arrays: Sequence[Array]) -> list[Array]:
     memory = _memory(plan, arrays, sizes)
     with np.errstate(all="ignore"):
         for step in plan.steps:
-            if isinstance(step, Callback | Turn):
+            if isinstance(step, Callback | Turn | Outside):
                 record = step.record
                 operands = [_array(p, memory, sizes) for p in step.operands]
                 found = record.op.kernel(*operands, **evaluated(record.attrs, sizes))
-                for place, value in zip(step.results, found if record.op.many else [found], strict=True):
+                places = [step.result] if isinstance(step, Outside) else step.results
+                for place, value in zip(places, found if record.op.many else [found], strict=True):
                     if place is not None:
                         _array(place, memory, sizes)[...] = value
             else:
