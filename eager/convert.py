@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from engine import dtypes
-from engine.errors import DTypeError, ShapeError, SymbolError
+from engine.errors import DTypeError, ShapeError
 from engine.handle import Handle
 from engine.sizes import Dim
 
@@ -20,7 +20,7 @@ def array_of(value: Any, dtype: Any = None) -> np.ndarray[Any, Any]:
     if isinstance(value, Dim):
         value = int(value)
     if isinstance(value, Handle):
-        raise SymbolError("a symbol has no value outside its graph", op="asarray", operands=(value,))
+        raise value.stray("asarray")
     target = None if dtype is None else dtypes.as_dtype(dtype)
     if type(value) is not np.ndarray:
         if hasattr(value, "__dlpack__") and not isinstance(value, np.ndarray):

@@ -11,7 +11,7 @@ from eager import tape
 from eager.convert import array_of
 from eager.tensor import Tensor
 from engine import broadcasts, dtypes, origin
-from engine.errors import DTypeError, ShapeError, SymbolError, Trap, trapped
+from engine.errors import DTypeError, ShapeError, Trap, trapped
 from engine.handle import Handle
 from engine.op import Op
 from engine.ops.dtype import mark as MARK
@@ -170,7 +170,7 @@ class Eager:
         if value is None:
             if isinstance(a, Tensor):
                 a._array()
-            raise SymbolError("a symbol has no value outside its graph", op=op.name, operands=(a,))
+            raise a.stray(op.name)
         return value
 
     def _compute(self, op: Op, args: tuple[Any, ...], values: list[Any], attrs: dict[str, Any]) -> Any:

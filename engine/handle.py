@@ -8,7 +8,7 @@ from typing import Any
 
 from engine import dispatch
 from engine.arguments import DEVICE, check_device
-from engine.errors import ArgumentError, DTypeError, ShapeError, UnsupportedError
+from engine.errors import ArgumentError, DTypeError, ShapeError, SymbolError, UnsupportedError
 from engine.landing import MISTAKES, clear, entrance
 from engine.record import NO_ATTRS
 from engine.sizes import Dim, Shape, Size, agree, product, show_shape
@@ -55,6 +55,10 @@ class Handle:
         if stream is not None:
             raise ArgumentError("a CPU has no streams", op="to_device", operands=(self,), fix="leave stream out")
         return self
+
+    def stray(self, op: str | None) -> SymbolError:
+        """The error of using a handle without a value, a symbol, outside of the graph it belongs to."""
+        return SymbolError("a symbol has no value outside its graph", op=op, operands=(self,))
 
     def _rebind(self, new: Any) -> None:
         """Make this handle stand for another value."""

@@ -184,6 +184,14 @@ def resolve(frame: Frame) -> Place:
     return Place(code.co_filename, line, end_line, start, end, code.co_qualname)
 
 
+def short(frame: Frame | str) -> str:
+    """A frame in a few words: the name of the file, the line, and what stands there."""
+    if isinstance(frame, str):
+        return frame
+    place = resolve(frame)
+    return f"{os.path.basename(place.file)}:{place.line} ({place.text.strip()})"
+
+
 _OPERATORS = {
     ast.Add: "add",
     ast.Sub: "subtract",

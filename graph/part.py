@@ -25,6 +25,7 @@ class Part(Trace):
         self.outer = outer
         self.watched = outer.trace.watched
         self.later = outer.trace.later
+        self.watched, self.shown, self.whereabouts = outer.trace.watched, outer.trace.shown, outer.trace.whereabouts
         self.brought: dict[Record, Record] = {}  # a record of the program around: the input that stands for it here
         self.before: dict[State, Record] = {}  # what each state holds when the subprogram starts
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from engine import origin
 from engine.errors import SymbolError, UnsupportedError
 from engine.handle import Handle
 from engine.record import Record
@@ -46,6 +48,21 @@ class Symbol(Handle):
             )
         self._record = new._record
 
+    def stray(self, op: str | None) -> SymbolError:
+        """The error of using a symbol where its graph is not: where it was made, and where the program put it."""
+        record = self._record
+        made = origin.user_frames(record.origin)
+        told = f": {self.name} is an input" if not record.args else f": made at {origin.short(made[0])}" if made else ""
+        found = next(filter(None, (find(self) for find in self._trace.whereabouts)), None)
+        if found is not None:
+            told += f", put into {found[0]}" + (f" at {origin.short(found[1][0])}" if found[1] else "")
+        return SymbolError(
+            f"this symbol belongs to another graph, which has been traced, and has no value{told}",
+            op=op,
+            operands=(self,),
+            fix="return the value from the traced function, or keep it in a tg.State",
+        )
+
     def _valueless(self, use: str, fix: str) -> NoReturn:
         raise SymbolError(
             f"{use} needs a value, but in static mode the graph is built before any value exists",
@@ -81,6 +98,19 @@ class Symbol(Handle):
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         self._valueless("conversion to a NumPy array", "use the library's own function instead of NumPy's")
+
+    def _show(self) -> str:
+        if origin.is_user_file(sys._getframe(2).f_code.co_filename):
+            self._trace.shown.append(origin.capture(skip=3))
+        return repr(self)
+
+    def __str__(self) -> str:
+        return self._show()
+
+    def __format__(self, how: str) -> str:
+        if how:
+            self._valueless(f"a format like {how!r}", "print it with tg.print, or return it and format it there")
+        return self._show()
 
     def __repr__(self) -> str:
         label = f" {self.name!r}" if self.name else ""

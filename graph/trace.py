@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from engine import origin
-from engine.errors import FeedError, SymbolError
+from engine.errors import FeedError
 from engine.op import OPS, Op, Trait
 from engine.ops.dtype import leaf as LEAF
 from engine.record import Record
@@ -36,6 +36,9 @@ class Trace:
         self.later: list[Callable[[], bool]] = []  # asked after a call until they say True; see optim.watch
         self.watched: list[tuple[Any, str, Any]] = []  # (object, attribute, value) the program depends on
         self.whole: tuple[Op, tuple[Record, ...]] | None = None  # the op that is being written in other ops
+        self.shown: list[origin.Origin] = []  # where the program made text of a symbol
+        # Once it is traced: what finds the place outside that holds a symbol, and the expression that put it there.
+        self.whereabouts: list[Callable[[Any], tuple[str, origin.Origin] | None]] = []
 
     def make(
         self, op: Op, args: tuple[Record, ...], attrs: dict[str, Any], spec: Spec, tracked: bool = False
@@ -107,11 +110,7 @@ class Trace:
 
     def bring(self, handle: Any) -> NoReturn:
         """Raises SymbolError: a program by itself has no other around it whose values it could use."""
-        raise SymbolError(
-            "this symbol belongs to another graph",
-            operands=(handle,),
-            fix="a value that leaves a traced function must be returned from it or kept in a tg.State",
-        )
+        raise handle.stray(None)
 
     def check_gradients(self, leaf: Any) -> None:
         """Whether gradients may be accumulated here; a subprogram refuses."""

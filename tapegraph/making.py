@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from engine import level
 from engine.collector import collecting_rarely
 from graph.reference import solve_sizes
 from tapegraph.calls import Calls
+from tapegraph.outside.ledger import Ledger
+from tapegraph.outside.look import Look
 from tapegraph.tracing import trace_call
 from tapegraph.version import Version
 
@@ -35,8 +38,12 @@ class Making:
 
         started = time.perf_counter()
         self.name, self.cause = function.__name__, cause
+        ledger = None if level.current() == "off" else Ledger(function.body, args, kwargs)
         self.traced = traced = trace_call(function.body, args, kwargs, function.pinned)
+        if ledger is not None:
+            ledger.close(traced.trace)
         self.seconds = {"trace": time.perf_counter() - started}
+        self.look = None if ledger is None else Look(self.name, ledger)
         names = [r.attrs["name"] for r in traced.graph.inputs]
         self._planned = plan_graph(
             traced.graph,
@@ -74,4 +81,5 @@ class Making:
             self.seconds | self._planned.times,
             later=traced.trace.later,
             watched=[*traced.trace.watched, *((s, "trainable", s.trainable) for s in traced.graph.states)],
+            look=self.look,
         )

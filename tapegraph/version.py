@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from compiler import pool
+from engine import level
 from engine.errors import FeedError
 from engine.requirements import Requirement
 from engine.sizes import Dim, Size
@@ -17,6 +19,8 @@ from graph.graph import Graph
 from tapegraph.calls import Calls
 
 if TYPE_CHECKING:
+    from tapegraph.function import Function
+    from tapegraph.outside.look import Look
     from compiler.runtime import Program
 
 
@@ -34,6 +38,8 @@ class Version:
     watched: list[tuple[Any, str, Any]] = field(default_factory=list)  # (object, attribute, value when traced)
     later: list[Callable[[], bool]] = field(default_factory=list)  # asked after a call until they say True
     count: int = 0  # of calls
+    look: Look | None = None  # at what the trace found outside of its graph
+    due: float = 1  # the count of calls at which to look again
     stamp: Any = None  # STAMP.now when what is watched was looked at last
 
     @property
@@ -82,6 +88,13 @@ class Version:
     def ask(self) -> None:
         """Ask, after a call, what the trace left to be asked."""
         self.later = [question for question in self.later if not question()]
+
+    def watch(self, function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Look again, where a call like this is due to, whether what Python holds is still as it was when traced."""
+        if self.look is None or level.current() == "off":
+            self.due = math.inf
+        else:
+            self.due = self.count + self.look.again(self, function, args, kwargs)
 
     def stale(self) -> str:
         """What has changed since the trace, as a cause for another one."""
