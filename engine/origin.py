@@ -185,11 +185,11 @@ def resolve(frame: Frame) -> Place:
 
 
 def short(frame: Frame | str) -> str:
-    """A frame in a few words: the name of the file, the line, and what stands there."""
+    """A frame in a few words: the file, the line, and what stands there."""
     if isinstance(frame, str):
         return frame
     place = resolve(frame)
-    return f"{os.path.basename(place.file)}:{place.line} ({place.text.strip()})"
+    return f"{place.address}: {place.text.strip()}"
 
 
 _OPERATORS = {

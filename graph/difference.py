@@ -9,8 +9,11 @@ from typing import Any
 import numpy as np
 
 from engine.control.body import Body
+from engine.op import OPS
 from engine.record import Record
 from graph.graph import Graph
+
+_FULL = OPS["full"]
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,8 @@ class _Pairs:
             return f"{b.op.name} has other options"
         for name, value in a.attrs.items():
             if not self._alike(name, value, b.attrs[name]):
+                if b.op is _FULL and name == "value":
+                    return f"a number is {_short(b.attrs[name])}, before {_short(value)}"
                 return f"{name} of {b.op.name} is {_short(b.attrs[name])}, before {_short(value)}"
         if not a.args:
             return self._leaf(a, b)

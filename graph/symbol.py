@@ -50,14 +50,12 @@ class Symbol(Handle):
 
     def stray(self, op: str | None) -> SymbolError:
         """The error of using a symbol where its graph is not: where it was made, and where the program put it."""
-        record = self._record
-        made = origin.user_frames(record.origin)
-        told = f": {self.name} is an input" if not record.args else f": made at {origin.short(made[0])}" if made else ""
+        told = f"; {self.name} is an input of it" if not self._record.args else ""
         found = next(filter(None, (find(self) for find in self._trace.whereabouts)), None)
         if found is not None:
-            told += f", put into {found[0]}" + (f" at {origin.short(found[1][0])}" if found[1] else "")
+            told += f"; it was put into {found[0]}" + (f" at {origin.short(found[1][0])}" if found[1] else "")
         return SymbolError(
-            f"this symbol belongs to another graph, which has been traced, and has no value{told}",
+            f"this symbol belongs to another graph, whose trace has ended, and has no value{told}",
             op=op,
             operands=(self,),
             fix="return the value from the traced function, or keep it in a tg.State",

@@ -64,18 +64,22 @@ class Function:
         return self if instance is None else MethodType(self, instance)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-<<<<<<< HEAD
         try:
             mode = current_mode()
             if mode != "static" and (mode == "inline" or not self.always):
                 with effects.Call():
                     return self.body(*args, **kwargs)
             interpreter, last = dispatch.current(), self._last
-            if last is not None and not kwargs and interpreter is last.interpreter and not checked():
+            if (
+                last is not None
+                and not kwargs
+                and interpreter is last.interpreter
+                and (version := last.owner).count < version.due
+                and not checked()
+            ):
                 with last.lock:
                     found = last.call(*args)
                 if found is not None:
-                    version = last.owner
                     version.count += 1
                     return found if last.shaped else version.calls.rebuild(found)
             if isinstance(interpreter, Builder):
@@ -84,27 +88,6 @@ class Function:
         except MISTAKES as error:
             clear(error)
             raise
-=======
-        mode = current_mode()
-        if mode != "static" and (mode == "inline" or not self.always):
-            return self.body(*args, **kwargs)
-        interpreter, last = dispatch.current(), self._last
-        if (
-            last is not None
-            and not kwargs
-            and interpreter is last.interpreter
-            and (version := last.owner).count < version.due
-            and not checked()
-        ):
-            with last.lock:
-                found = last.call(*args)
-            if found is not None:
-                version.count += 1
-                return found if last.shaped else version.calls.rebuild(found)
-        if isinstance(interpreter, Builder):
-            return self.body(*args, **kwargs)  # part of a larger trace
-        return self._static(args, kwargs)
->>>>>>> 69937cb (What a trace finds and does outside of its graph is known, and told where compiled calls differ)
 
     # ------------------------------------------------------------------------------------ static mode
 
@@ -165,8 +148,7 @@ class Function:
     def _version(
         self, quick: Any, args: tuple[Any, ...], kwargs: dict[str, Any], arrays: list[Array]
     ) -> Version | None:
-        key, shapes, structure, grad = quick
-        kind = (key, tuple(map(len, shapes)), structure, grad)
+        kind = _kind(quick)
         known = self.versions.setdefault(kind, [])
         for version in known:
             if version.serves(arrays) and version.fresh():
@@ -186,6 +168,11 @@ class Function:
             if self.tiered and not (made.serves(arrays) and made.fresh()):
                 return self._version(quick, args, kwargs, arrays)  # it was made for another call
         return made
+
+    def found(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Version | None:
+        """The compiled version that would serve these arguments, if there is one."""
+        quick, _, arrays = signature(args, kwargs)
+        return next((v for v in self.versions.get(_kind(quick), ()) if v.serves(arrays) and v.fresh()), None)
 
     def wait(self) -> None:
         """Return when the native code that a tiered start is having made is there; the next call will use it."""
@@ -254,6 +241,12 @@ class Function:
                 "nothing is compiled yet", op=self.__name__, fix='call it once inside tg.mode("static")'
             )
         return versions[-1]
+
+
+def _kind(quick: Any) -> Any:
+    """What calls that may share versions have in common, from what tells calls apart."""
+    key, shapes, structure, grad = quick
+    return key, tuple(map(len, shapes)), structure, grad
 
 
 def _assign(argument: Any, value: Array) -> None:

@@ -19,9 +19,9 @@ from graph.graph import Graph
 from tapegraph.calls import Calls
 
 if TYPE_CHECKING:
+    from compiler.runtime import Program
     from tapegraph.function import Function
     from tapegraph.outside.look import Look
-    from compiler.runtime import Program
 
 
 @dataclass

@@ -12,6 +12,8 @@ from engine.level import level, set_level
 _LAZY = {
     "forget": "tapegraph.debug.watching:forget",
     "print": "tapegraph.debug.printing:print",
+    "stale_check": "tapegraph.debug.stale:stale_check",
+    "trace_report": "tapegraph.debug.stale:trace_report",
     "trap_nonfinite": "tapegraph.nonfinite:detect_nonfinite",
     "watch": "tapegraph.debug.watching:watch",
     "watched": "tapegraph.debug.watching:watched",

@@ -47,7 +47,7 @@ class Ledger:
         seen: set[tuple[int, Any]] = set()
         for touch, before in zip(self.reach.touches, self._before, strict=True):
             effect = _effect(touch, before, trace)
-            key = (id(touch.thing), touch.at) if touch.spot is None else (id(touch.spot.holder), touch.spot.key)
+            key = (id(touch.thing), touch.at) if touch.spot is None else touch.spot.place
             if effect is not None and key not in seen:
                 seen.add(key)
                 self.effects.append(effect)
@@ -57,9 +57,16 @@ class Ledger:
         """Where a symbol of the trace was put: the name of the place and the expression that put it there."""
         for touch in self.reach.touches:
             for held in (touch.thing, MISSING if touch.spot is None else touch.spot.now()):
-                if tree.held(held) is symbol or (isinstance(held, list | tuple | dict | deque) and _holds(held, symbol)):
+                if tree.held(held) is symbol or (
+                    isinstance(held, list | tuple | dict | deque) and _holds(held, symbol)
+                ):
                     return "".join(touch.chain), touch.frame
         return None
+
+    @property
+    def repeated(self) -> list[Effect]:
+        """The effects that another run of the Python code would have again, and compiled calls do not."""
+        return [e for e in self.effects if e.kind != "sets"]
 
     @property
     def draws(self) -> list[Call]:

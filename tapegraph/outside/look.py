@@ -42,13 +42,16 @@ class Look:
 
     def again(self, version: Version, function: Function, args: Any, kwargs: Any) -> int:
         """Look whether compiled calls still are what the program means; returns the number of calls until the next look."""
-        first, self._first = self._first, False
-        if first:
-            for effect in self.ledger.effects:
-                if effect.kind in ("counts", "keeps") or (effect.kind == "grows" and not effect.symbols):
-                    warn(telling.of_effect(self.name, effect))
+        told = self.ledger.repeated if self._first else []
+        for effect in told:
+            if not (effect.kind == "grows" and effect.symbols):
+                warn(telling.of_effect(self.name, effect))
+        places = {e.touch.spot.place for e in told if e.touch.spot is not None}
         changed = [s for s in self.ledger.spots if s.moved() and self._matters(s, version.count)]
-        calls = [*self.ledger.draws, *self.ledger.clocks] if first else []
+        for spot in [s for s in changed if s.place in places]:
+            spot.value = spot.now()
+            changed.remove(spot)
+        calls = [*self.ledger.draws, *self.ledger.clocks] if self._first else []
         every = level.current() == "checked" and time.perf_counter() >= self._next
         if changed or calls or every:
             started = time.perf_counter()
@@ -56,12 +59,12 @@ class Look:
             ended = time.perf_counter()
             self._next = ended + SHARE * (ended - started)
             if found is not None:
-                told = reason(self.name, found, changed, calls or [*self.ledger.draws, *self.ledger.clocks])
-                warn(told)
+                warn(reason(self.name, found, changed, calls or [*self.ledger.draws, *self.ledger.clocks])[1])
             for spot in changed:
-                until, often = self._quiet.get(id(spot), (0, 0))
+                often = self._quiet.get(id(spot), (0, 0))[1]
                 self._quiet[id(spot)] = version.count + (1 << often), often + 1
                 spot.value = spot.now()
+        self._first = False
         return max(1, min(RARELY, version.count >> 5))
 
     def _matters(self, spot: Spot, count: int) -> bool:
@@ -78,18 +81,21 @@ def retraced(
             traced = trace_call(function.body, args, kwargs, function.pinned)
         except TapegraphError as error:
             return error
-    found = difference(version.graph, traced.graph)
-    pairs = zip(tree.leaves([version.calls.structure]), tree.leaves([traced.outputs]), strict=False)
-    for was, now in pairs if found is None else ():
+    return difference(version.graph, traced.graph) or other_values(version.calls.structure, traced.outputs)
+
+
+def other_values(old: Any, new: Any) -> Difference | None:
+    """Where the plain Python values among the results of two traces differ."""
+    for was, now in zip(tree.leaves([old]), tree.leaves([new]), strict=False):
         if simple(was) and simple(now) and not equal(was, now):
-            found = Difference(f"it returns {now!r}, before {was!r}", None, None)
-    return found
+            return Difference(f"{now!r} is returned, before {was!r}", None, None)
+    return None
 
 
 def reason(
     name: str, found: Difference | TapegraphError, changed: Iterable[Spot], calls: Iterable[Call]
-) -> TraceWarning:
-    """The notice of a difference, naming what most probably made it: what stands nearest to it in the source."""
+) -> tuple[Spot | Call | None, TraceWarning]:
+    """What most probably made a difference, which is what stands nearest to it in the source, and the notice of it."""
     where = _frames(found)
 
     def far(frame: origin.Origin) -> int:
@@ -100,13 +106,17 @@ def reason(
 
     spots, draws = sorted(changed, key=lambda s: far(s.frame)), sorted(calls, key=lambda c: far(c.frame))
     if spots and (not draws or far(spots[0].frame) <= far(draws[0].frame)):
-        return telling.of_spot(name, spots[0], found, len(spots) - 1)
-    return telling.of_call(name, draws[0], found) if draws else telling.of_difference(name, found)
+        return spots[0], telling.of_spot(name, spots[0], found, len(spots) - 1)
+    if draws:
+        return draws[0], telling.of_call(name, draws[0], found)
+    return None, telling.of_difference(name, found)
 
 
 def _frames(found: Difference | TapegraphError) -> set[tuple[str, int]]:
-    origins = [found.origin] if isinstance(found, TapegraphError) else [
-        r.origin for r in (found.old, found.new) if r is not None
-    ]
+    origins = (
+        [found.origin]
+        if isinstance(found, TapegraphError)
+        else [r.origin for r in (found.old, found.new) if r is not None]
+    )
     places = [origin.resolve(frame) for o in origins for frame in origin.user_frames(o)]
     return {(place.file, place.line) for place in places}

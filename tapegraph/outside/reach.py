@@ -116,7 +116,7 @@ class Reach:
                 self._keep(Spot(getattr, part, name, (path or type(part).__name__, f".{name}")), None, (0, 0, 0, 0))
 
     def _keep(self, spot: Spot, code: CodeType | None, at: At) -> None:
-        known = self.spots.setdefault((id(spot.holder), spot.key), spot)
+        known = self.spots.setdefault(spot.place, spot)
         if known is spot:
             spot.code, spot.at = code, at
 

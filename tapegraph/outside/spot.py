@@ -39,6 +39,11 @@ class Spot:
         except (AttributeError, KeyError, IndexError, ValueError):
             return MISSING
 
+    @property
+    def place(self) -> tuple[int, Any]:
+        """What two spots of the same place have in common."""
+        return id(self.holder), self.key
+
     def moved(self) -> bool:
         """Whether another value stands there now than when the spot was found."""
         now = self.now()

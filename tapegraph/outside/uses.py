@@ -187,7 +187,7 @@ class _Reader(ast.NodeVisitor):
         self.visit(node.value)
         seen = self._mentions(node.value)
         for target in node.targets:
-            self._write(target, position(node), (self._outside(target) or ("",)) in seen)
+            self._write(target, position(target), (self._outside(target) or ("",)) in seen)
             if not isinstance(target, ast.Name):
                 self.visit(target)
             elif target.id in self._locals and not self._inner:
