@@ -122,5 +122,5 @@ def combined(step: Step, outputs: Mapping[Record, Place], folded: Callable[[Reco
             Bind("int", None, product(record.shape)),
         ]
         reads, writes = {own.buffer, place.buffer}, {own.buffer}
-        found.append(Step(Kernel(text, params), binds, [record], reads, writes, joins=step))
+        found.append(Step(Kernel(text, params), binds, [record], {record: own}, reads, writes, joins=step))
     return found

@@ -66,7 +66,7 @@ class Emitter:
         writes = {place.buffer for place in self.outputs.values()}
         pieces = Cutter(self.unit, self.nest, params, self.starts).pieces()
         writes.update(place.buffer for _, _, place in (pieces.partials if pieces else ()))
-        return Step(Kernel(text, tuple(params)), binds, list(self.number), reads, writes, pieces)
+        return Step(Kernel(text, tuple(params)), binds, list(self.number), self.outputs, reads, writes, pieces)
 
     def _put(self, line: str) -> None:
         self.lines.append("    " * self.depth + line)

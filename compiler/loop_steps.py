@@ -43,10 +43,19 @@ def loop_steps(planner: Planner, record: Record, lower: Loop, results: list[Plac
         binds.append(Bind("int", None, size))
     reads, writes = {p.buffer for p in arrays}, {p.buffer for p in places}
     pieces = shared_loop(lower.shares(*call), params) if lower.shares else None
-    steps: list[Step | Callback] = [Step(Kernel(text, tuple(params)), binds, [record], reads, writes, pieces)]
+    stored = _stored(planner, record, places)
+    first = {} if lower.then is not None else stored  # what the second kernel goes on with is not yet the result
+    steps: list[Step | Callback] = [Step(Kernel(text, tuple(params)), binds, [record], first, reads, writes, pieces)]
     if lower.then is not None:
-        steps.append(Step(Kernel(lower.then(*call), tuple(params)), binds, [record], reads | writes, writes))
+        steps.append(Step(Kernel(lower.then(*call), tuple(params)), binds, [record], stored, reads | writes, writes))
     return steps
+
+
+def _stored(planner: Planner, record: Record, places: list[Place]) -> dict[Record, Place]:
+    """Where the results lie: those that somebody reads, where the op has several."""
+    if not record.op.many:
+        return {record: places[0]}
+    return {result: places[number] for number, result in planner.results.get(record, {}).items()}
 
 
 def _continued(planner: Planner, record: Record, number: int, place: Place) -> Place:

@@ -36,7 +36,8 @@ from graph.graph import Graph
 class Plan:
     """Steps in order, the places of leaves and results, and how each state is written back.
 
-    ``times``: for each step the first of its wave, that is of those that may run at the same time.
+    ``times``: for each step the first of its wave, that is of those that may run at the same time. ``places``: where
+    each value lies that is ever in memory, and ``copies``: where else, in order and without gaps.
     """
 
     graph: Graph
@@ -50,6 +51,9 @@ class Plan:
     kept: dict[State, Place | None]
     updated: set[State]
     units: list[Unit]
+    places: dict[Record, Place]
+    copies: dict[Record, Place]
+    traced: Graph | None = None  # of a subprogram: its graph as it was before anything was done to it
 
     @property
     def kernels(self) -> list[Kernel]:
@@ -111,7 +115,11 @@ class Planner:
         for state, record in graph.updates.items():
             self._deliver(staged.get(record, record), states[state])
         updated = set(graph.updates)
-        return Plan(graph, *in_waves(self.steps), inputs, captured, states, grads, outputs, kept, updated, self.units)
+        steps, times = in_waves(self.steps)
+        return Plan(
+            graph, steps, times, inputs, captured, states, grads, outputs, kept, updated, self.units,
+            self.places, self.copies,
+        )  # fmt: skip
 
     def _leaf(self, record: Record, kind: str, key: object) -> Place:
         place = self.places[record] = new_place(kind, record.dtype, record.shape, key)
@@ -304,7 +312,9 @@ class Planner:
 
     def subplan(self, graph: Graph) -> Plan:
         """The plan of a subprogram."""
-        return make_plan(self.prepare(graph), self.prepare)
+        plan = make_plan(self.prepare(graph), self.prepare)
+        plan.traced = graph
+        return plan
 
     def _several(self, record: Record) -> None:
         """An op with several results, each of which has a place where anybody needs it."""

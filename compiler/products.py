@@ -82,7 +82,7 @@ def product_step(record: Record, a: Matrix, b: Matrix, out: Place) -> Step:
         axis("n", ROWS, COARSE, "m", {"b": b.leading if b.transposed else 1, "c": 1}),
     )
     pieces = Pieces(batch * m * n * k * (MULTIPLICATION * element), axes)
-    return Step(kernel, binds, [record], {a.place.buffer, b.place.buffer}, {out.buffer}, pieces)
+    return Step(kernel, binds, [record], {record: out}, {a.place.buffer, b.place.buffer}, {out.buffer}, pieces)
 
 
 def _integer_product(dtype: str) -> Kernel:

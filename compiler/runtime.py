@@ -126,20 +126,7 @@ class Program:
         the engine's errors for mistakes in the data; then no state has changed.
         """
         with self.lock:
-            shapes = tuple([a.shape for a in arrays])
-            instance = self.instances.get(shapes) or self.instance(shapes)
-            ready = []
-            for array, dtype in zip(arrays, self.dtypes):
-                if array.dtype is not dtype and array.dtype != dtype:
-                    self._wrong_dtype(arrays)
-                ready.append(array if array.flags.c_contiguous else np.ascontiguousarray(array))
-            self.own_states()
-            if instance.stamp is not STAMP.now:
-                instance.point_at_states()
-            for state in self.plan.grads:
-                self.held[state] = np.ascontiguousarray(state._grad._value)
-            outputs = [self.results.make(n, *of) for n, of in enumerate(instance.outputs)]
-            instance.bring([address_of(a) for a in (*ready, *outputs, *self.held.values())])
+            instance, ready, outputs = self.begin(arrays)
             if self.effects:
                 with effects.Call():
                     self._execute(instance, ready, outputs)
@@ -147,6 +134,24 @@ class Program:
                 self._execute(instance, ready, outputs)
             self.leave_gradients()
             return outputs
+
+    def begin(self, arrays: Sequence[Array]) -> tuple[Instance, list[Array], list[Array]]:
+        """The table made ready for a call, the inputs as it reads them, and the arrays that its results go to."""
+        shapes = tuple([a.shape for a in arrays])
+        instance = self.instances.get(shapes) or self.instance(shapes)
+        ready = []
+        for array, dtype in zip(arrays, self.dtypes):
+            if array.dtype is not dtype and array.dtype != dtype:
+                self._wrong_dtype(arrays)
+            ready.append(array if array.flags.c_contiguous else np.ascontiguousarray(array))
+        self.own_states()
+        if instance.stamp is not STAMP.now:
+            instance.point_at_states()
+        for state in self.plan.grads:
+            self.held[state] = np.ascontiguousarray(state._grad._value)
+        outputs = [self.results.make(n, *of) for n, of in enumerate(instance.outputs)]
+        instance.bring([address_of(a) for a in (*ready, *outputs, *self.held.values())])
+        return instance, ready, outputs
 
     def leave_gradients(self) -> None:
         """Let each state's gradient be what the call left in memory."""
@@ -208,7 +213,7 @@ class Program:
     def _execute(self, instance: Instance, inputs: list[Array], outputs: list[Array]) -> None:
         for segment in self.segments:
             if isinstance(segment, Callback):
-                self._call_back(segment, instance, inputs, outputs)
+                self.call_back(segment, instance, inputs, outputs)
                 continue
             result = self.runner(instance.table, *segment)
             if result:
@@ -237,14 +242,19 @@ class Program:
         """Run the graph as the user wrote it, with the effects that the call has not had yet."""
         reference.run(self.traced, dict(zip(self.names, inputs, strict=True)), effects_done=effects.HERE.done)
 
-    def _call_back(self, step: Callback, instance: Instance, inputs: list[Array], outputs: list[Array]) -> None:
+    def memory(self, inputs: Sequence[Array], outputs: Sequence[Array]) -> dict[Buffer, Array]:
+        """Every buffer of a call that has begun as a flat array."""
         brought = zip(
             (*self.plan.inputs, *self.plan.outputs, *self.plan.grads.values()), (*inputs, *outputs, *self.held.values())
         )
         states = zip(self.plan.states.values(), [s._value for s in self.plan.states])
         memory = self.arena.arrays() | {b: a.reshape(-1) for b, a in self._standing().items()}
-        memory |= {p.buffer: a.reshape(-1) for p, a in (*brought, *states)}
-        operands = [_array(p, memory, instance.sizes) for p in step.operands]
+        return memory | {p.buffer: a.reshape(-1) for p, a in (*brought, *states)}
+
+    def call_back(self, step: Callback, instance: Instance, inputs: list[Array], outputs: list[Array]) -> None:
+        """Run the NumPy kernel of an op that has no native code."""
+        memory = self.memory(inputs, outputs)
+        operands = [value_at(p, memory, instance.sizes) for p in step.operands]
         record = step.record
         try:
             with np.errstate(all="ignore"):
@@ -254,7 +264,7 @@ class Program:
             raise trapped(trap, record.op.name, operands, record.origin) from None
         for place, value in zip(step.results, result if record.op.many else [result], strict=True):
             if place is not None:
-                _array(place, memory, instance.sizes)[...] = value
+                value_at(place, memory, instance.sizes)[...] = value
 
 
 def _grouped(numbers: Numbers, count: int) -> list[list[int]]:
@@ -266,7 +276,7 @@ def _grouped(numbers: Numbers, count: int) -> list[list[int]]:
     return found
 
 
-def _array(place: Place, memory: dict[Buffer, Array], sizes: dict[str, int]) -> Array:
+def value_at(place: Place, memory: dict[Buffer, Array], sizes: dict[str, int]) -> Array:
     """A value as a NumPy array over its buffer."""
     flat = memory[place.buffer][evaluate(place.layout.offset, sizes) :]
     shape = [evaluate(n, sizes) for n in place.shape]

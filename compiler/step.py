@@ -59,12 +59,14 @@ class Pieces:
 class Step:
     """A kernel with its parameters bound, and the records it computes.
 
-    ``pieces``: how it may be cut. ``joins``: the step whose pieces' sums it adds, if that is what it does.
+    ``stored``: those it leaves in memory, and where. ``pieces``: how it may be cut. ``joins``: the step whose pieces' sums
+    it adds, if that is what it does.
     """
 
     kernel: Kernel
     binds: list[Bind]
     records: list[Record]
+    stored: dict[Record, Place] = field(default_factory=dict)
     reads: set[Buffer] = field(default_factory=set)
     writes: set[Buffer] = field(default_factory=set)
     pieces: Pieces | None = None

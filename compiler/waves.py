@@ -100,7 +100,7 @@ def work_of(step: Any) -> Size:
     if isinstance(step, Turn):
         inner = sum((work_of(s) for part in step.parts for s in part.steps), 0)
         return inner * (1 if isinstance(step.limit, int) and step.limit < 0 else step.limit)
-    if step.pieces:
+    if isinstance(step, Step) and step.pieces:
         return step.pieces.work
     specs = [s for r in step.records for s in (*(a.spec for a in r.args), *(r.spec if r.op.many else [r.spec]))]
     return sum((product(s.shape) for s in specs), 0) * ELEMENT

@@ -49,7 +49,7 @@ def run(
     none. ``keep``: keep every node's value. ``effects_done``: how many effects to leave out, from the first; -1 for all. Raises FeedError for arrays that do not fit the inputs, and the error that a
     kernel's mistake means (IndexRangeError, IntegerDivisionError), addressed to the user's line.
     """
-    values = dict(_leaves(graph, feeds))
+    values = dict(leaves(graph, feeds))
     sizes = solve_sizes(graph, {r.attrs["name"]: values[r].shape for r in graph.inputs})
     last = {} if keep else _last_uses(graph)
     with np.errstate(all="ignore"), effects.left_out(effects_done):
@@ -137,7 +137,8 @@ def _solved(size: Any, name: str, sizes: Mapping[str, int], found: int) -> int:
     return low
 
 
-def _leaves(graph: Graph, feeds: Mapping[str, Any]) -> list[tuple[Record, Array]]:
+def leaves(graph: Graph, feeds: Mapping[str, Any]) -> list[tuple[Record, Array]]:
+    """Each leaf of a graph with its array: what is fed, and what states, gradients and captured arrays hold now."""
     wanted = {r.attrs["name"]: r for r in graph.inputs}
     if unknown := [n for n in feeds if n not in wanted]:
         raise FeedError(

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from eager.tensor import Tensor
-from engine import dispatch, tree
+from engine import dispatch, level, tree
 from engine.state import State
 from tapegraph.mode import checked
+from tapegraph.selfcheck import SelfCheck
 from tapegraph.tracing import Slot
 
 if TYPE_CHECKING:
@@ -36,10 +37,14 @@ class Last:
 
 
 class Calls:
-    """How a program is called. ``structure``: of its results, slots where they go. ``had``: see ``Program.quick``."""
+    """How a program is called. ``structure``: of its results, slots where they go. ``had``: see ``Program.quick``.
 
-    def __init__(self, program: Program, structure: Any, had: list[tuple[State, bool]]) -> None:
+    ``check``: what the first call is handed to, at levels that watch it.
+    """
+
+    def __init__(self, program: Program, structure: Any, had: list[tuple[State, bool]], check: SelfCheck) -> None:
         self.program, self.structure, self.had = program, structure, had
+        self.check, self.first = check, True
         count = len(program.plan.outputs)
         slots = tuple(Slot(n) for n in range(count))
         self.shaped = structure == slots[0] if count == 1 else type(structure) is tuple and structure == slots
@@ -47,13 +52,19 @@ class Calls:
     def run(self, arrays: Sequence[Array]) -> tuple[list[Array], Any]:
         """The results as arrays, and the structure of tensors the function returns."""
         program = self.program
-        results = program.run_checked(arrays) if checked() else program.run(arrays)
+        first, self.first = self.first, False
+        if checked():
+            results = program.run_checked(arrays)
+        elif first and level.current() != "off":
+            results = self.check.run(program, arrays)
+        else:
+            results = program.run(arrays)
         return results, self.rebuild([Tensor(r) for r in results])
 
     def quick(self, arrays: Sequence[Array], owner: Any) -> tuple[Any, Last | None]:
         """What the function returns, and the call to be repeated where it was a quick one."""
         program = self.program
-        if not checked():
+        if not checked() and not self.first:
             with program.lock:
                 quick = program.quick(tuple([a.shape for a in arrays]), Tensor, self.had)
                 found = None if quick is None else quick.call(*arrays)

@@ -24,6 +24,7 @@ from graph.symbol import Symbol
 from graph.trace import Trace
 from tapegraph.calls import Calls, Last
 from tapegraph.mode import checked
+from tapegraph.selfcheck import SelfCheck
 from tapegraph.tracing import Slot
 
 
@@ -107,7 +108,8 @@ class Compiled:
         self.program, self.seconds = compile_graph(self.traced, fidelity=fidelity)
         number = itertools.count()
         structure = tree.map_tree(lambda _: Slot(next(number)), outputs)
-        self.calls = Calls(self.program, structure, [])
+        check = SelfCheck(fidelity, True, sum(self.seconds.values()))
+        self.calls = Calls(self.program, structure, [], check)
         self._last: Last | None = None
         self.pinned = pinned
         named = set(self.traced.names())

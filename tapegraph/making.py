@@ -14,6 +14,7 @@ from graph.reference import solve_sizes
 from tapegraph.calls import Calls
 from tapegraph.outside.ledger import Ledger
 from tapegraph.outside.look import Look
+from tapegraph.selfcheck import SelfCheck
 from tapegraph.tracing import trace_call
 from tapegraph.version import Version
 
@@ -39,6 +40,7 @@ class Making:
         started = time.perf_counter()
         self.name, self.cause = function.__name__, cause
         ledger = None if level.current() == "off" else Ledger(function.body, args, kwargs)
+        self.fidelity, self.phases = function.fidelity, function.phases
         self.traced = traced = trace_call(function.body, args, kwargs, function.pinned)
         if ledger is not None:
             ledger.close(traced.trace)
@@ -71,14 +73,16 @@ class Making:
         for state, pending in program.pending:
             if pending is not None and (note := traced.trace.notes.get(state)):
                 pending.note = note[1]
+        seconds = self.seconds | self._planned.times
+        check = SelfCheck(self.fidelity, self.phases, sum(seconds.values()))
         return Version(
-            Calls(program, traced.outputs, list(traced.trace.had_grad.items())),
+            Calls(program, traced.outputs, list(traced.trace.had_grad.items()), check),
             traced.shapes,
             traced.learned,
             traced.rebound,
             traced.required,
             self.cause,
-            self.seconds | self._planned.times,
+            seconds,
             later=traced.trace.later,
             watched=[*traced.trace.watched, *((s, "trainable", s.trainable) for s in traced.graph.states)],
             look=self.look,

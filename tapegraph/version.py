@@ -128,6 +128,7 @@ class Version:
             f"     cost: {times}",
             f"     kernels: {report.compiled} compiled, {report.disk} from disk, {report.registry} shared",
         ]
+        lines.append(f"     self-check: {self.calls.check.outcome}")
         lines += [f"     {line}" for line in memory_lines(self.program)]
         if callbacks:
             lines.append(f"     computed in Python, for want of native code: {', '.join(callbacks)}")

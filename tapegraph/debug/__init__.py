@@ -10,6 +10,7 @@ from engine.level import level, set_level
 
 # Loaded on first use: most of these need the compiler.
 _LAZY = {
+    "bisect": "tapegraph.debug.bisection:bisect",
     "forget": "tapegraph.debug.watching:forget",
     "print": "tapegraph.debug.printing:print",
     "stale_check": "tapegraph.debug.stale:stale_check",
