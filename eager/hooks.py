@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -52,12 +52,13 @@ class Event:
 
 @dataclass(frozen=True)
 class Hook:
-    """Four callbacks, each of which may be missing."""
+    """Five callbacks, each of which may be missing."""
 
     before: Callback | None = None
     after: Callback | None = None
     before_backward: Callback | None = None
     after_backward: Callback | None = None
+    before_call: Callable[[Any, Sequence[Any]], None] | None = None
 
 
 def _call(callbacks: list[Callback], event: Event) -> None:
@@ -77,6 +78,7 @@ class Observed(Eager):
         self._after = [h.after for h in reversed(hooks) if h.after]
         self._before_backward = [h.before_backward for h in hooks if h.before_backward]
         self._after_backward = [h.after_backward for h in reversed(hooks) if h.after_backward]
+        self.before_call = [h.before_call for h in hooks if h.before_call]
 
     def with_grad(self, enabled: bool) -> Observed:
         """The same hooks with or without the tape."""
@@ -114,11 +116,13 @@ def hooks(
     after: Callback | None = None,
     before_backward: Callback | None = None,
     after_backward: Callback | None = None,
+    before_call: Callable[[Any, Sequence[Any]], None] | None = None,
 ) -> Iterator[None]:
     """Call these with an ``Event`` around each op, and around the backward step of each op, inside the block.
 
     Blocks nest: the outer hooks run first before an op and last after it. Only this thread is watched. Ops of gradient
-    rules are ops too; their events carry the line of the forward expression. Raises UnsupportedError inside a trace.
+    rules are ops too; their events carry the line of the forward expression. ``before_call``: called with a compiled
+    program and the arrays of a call that is about to be made. Raises UnsupportedError inside a trace.
     """
     current = dispatch.current()
     if not isinstance(current, Eager):
@@ -126,6 +130,6 @@ def hooks(
             "hooks watch values, and a trace has none", op="hooks", fix='run the function inside tg.mode("eager")'
         )
     others = current.hooks if isinstance(current, Observed) else ()
-    hook = Hook(before, after, before_backward, after_backward)
+    hook = Hook(before, after, before_backward, after_backward, before_call)
     with dispatch.interpret(Observed((*others, hook), current.grad_enabled)):
         yield

@@ -97,14 +97,40 @@ def _entry(
     raise AssertionError("the code raises")
 
 
+class _Standing(dict[str, Any]):
+    """The names of a frame, and behind them what it is to call."""
+
+    function: Callable[[], Any]
+
+    def __missing__(self, name: str) -> Any:
+        if name == _RAISED:
+            return self.function
+        raise KeyError(name)
+
+
+def call_at(frame: origin.Frame, names: Mapping[str, Any], function: Callable[[], Any]) -> None:
+    """``function()``, called by a frame, made for it, that stands where another did; ``names`` are its locals."""
+    code, place = frame[0], _span(frame)
+    standing = _Standing(names)
+    standing.function = function
+    call = ast.Call(ast.Name(_RAISED, ast.Load(), **place), [], [], **place)
+    exec(_made(ast.Expr(call, **place), code), _module(code.co_filename), standing)
+
+
 def _raising(frame: origin.Frame) -> CodeType:
     """Code that raises at the position of a frame's instruction, under the name of the frame's function."""
-    code, _ = frame
+    place = _span(frame)
+    return _made(ast.Raise(ast.Name(_RAISED, ast.Load(), **place), None, **place), frame[0])
+
+
+def _span(frame: origin.Frame) -> dict[str, int]:
     line, end_line, column, end_column = origin.position(frame)
-    place = {"lineno": line, "end_lineno": end_line, "col_offset": column, "end_col_offset": end_column}
-    name = ast.Name(_RAISED, ast.Load(), **place)
-    module = ast.Module([ast.Raise(name, None, **place)], [])
-    made: CodeType = compile(module, code.co_filename, "exec")
+    return {"lineno": line, "end_lineno": end_line, "col_offset": column, "end_col_offset": end_column}
+
+
+def _made(statement: ast.stmt, code: CodeType) -> CodeType:
+    """A statement as code under the name of a function."""
+    made: CodeType = compile(ast.Module([statement], []), code.co_filename, "exec")
     return made.replace(co_name=code.co_name, co_qualname=code.co_qualname)
 
 

@@ -21,6 +21,7 @@ from engine.record import Record, fits, next_serial
 from engine.sizes import Dim
 from engine.spec import Spec
 from engine.state import State
+from graph.graph import Pull
 from graph.part import Part
 from graph.symbol import Symbol
 from graph.trace import Trace
@@ -74,6 +75,16 @@ class Builder:
             tracked = whole.tracked and spec.dtype.kind == "f"
             made.append(Symbol(self.trace.make(RESULT, (whole,), {"index": index}, spec, tracked), self.trace))
         return tuple(made)
+
+    def observing(self, parts: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
+        """The backward step of one record, of which the trace keeps a note; the reverse pass asks for it."""
+
+        def step(record: Record, g: Any, needed: set[Record], by: Any) -> list[Any]:
+            found = parts(record, g, needed, by)
+            self.trace.pulled.append(Pull(record, g, found))
+            return found
+
+        return step
 
     def lift(self, handle: Any) -> Record:
         """The record that a handle of any kind stands for in this graph."""

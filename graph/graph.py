@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,6 +14,16 @@ from engine.sizes import names_in
 from engine.state import State
 
 
+class Pull(NamedTuple):
+    """The backward step of a record: the gradient that arrived (a list, where the op has several results), and what went on
+    to each operand or None; symbols.
+    """
+
+    record: Record
+    arrived: Any
+    parts: Sequence[Any]
+
+
 @dataclass
 class Graph:
     """A symbolic program.
@@ -20,6 +31,7 @@ class Graph:
     ``inputs``, ``states``, ``grads`` and ``captured`` are leaves: what a call brings, what states and their gradients
     hold when it starts, arrays from outside. ``updates`` and ``grad_updates`` are written back when it ends (None:
     the gradient is dropped). ``outer``: the user's frames around the call that was traced, which origins end with.
+    ``pulled``: the backward steps in a graph as traced, those in subprograms included.
     """
 
     nodes: list[Record] = field(default_factory=list)
@@ -31,6 +43,7 @@ class Graph:
     updates: dict[State, Record] = field(default_factory=dict)
     grad_updates: dict[State, Record | None] = field(default_factory=dict)
     outer: Origin = ()
+    pulled: list[Pull] = field(default_factory=list)
 
     @property
     def results(self) -> list[Record]:

@@ -26,6 +26,7 @@ class Part(Trace):
         self.watched = outer.trace.watched
         self.later = outer.trace.later
         self.watched, self.shown, self.whereabouts = outer.trace.watched, outer.trace.shown, outer.trace.whereabouts
+        self.pulled = outer.trace.pulled
         self.brought: dict[Record, Record] = {}  # a record of the program around: the input that stands for it here
         self.before: dict[State, Record] = {}  # what each state holds when the subprogram starts
 

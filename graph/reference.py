@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from engine import effects
+from engine import effects, stepping
 from engine.compute import compute, described, known, told
 from engine.errors import FeedError, Sentence
 from engine.finite import check_birth
@@ -42,17 +42,22 @@ def run(
     stop_at_nonfinite: bool = False,
     keep: bool = False,
     effects_done: int = -1,
+    look: stepping.Look | None = None,
 ) -> Result:
     """Run a graph on arrays for its inputs, by name; states and gradients are read, never written.
 
     ``stop_at_nonfinite``: raise NonFiniteError at the first node that has a NaN or an infinity while its operands have
-    none. ``keep``: keep every node's value. ``effects_done``: how many effects to leave out, from the first; -1 for all. Raises FeedError for arrays that do not fit the inputs, and the error that a
-    kernel's mistake means (IndexRangeError, IntegerDivisionError), addressed to the user's line.
+    none. ``keep``: keep every node's value. ``effects_done``: how many effects to leave out, from the first; -1 for all.
+    ``look``: called after each node, those of subprograms included (``engine.stepping``). Raises FeedError for arrays that do
+    not fit the inputs, and the error that a kernel's mistake means (IndexRangeError, IntegerDivisionError), addressed to the
+    user's line.
     """
     values = dict(leaves(graph, feeds))
     sizes = solve_sizes(graph, {r.attrs["name"]: values[r].shape for r in graph.inputs})
     last = {} if keep else _last_uses(graph)
-    with np.errstate(all="ignore"), effects.left_out(effects_done):
+    with np.errstate(all="ignore"), effects.left_out(effects_done), stepping.looking(look) as onlooker:
+        if onlooker is not None:
+            onlooker.begun(graph.leaves, values)
         for record in graph.nodes:
             if record not in values:
                 operands = [values[a] for a in record.args]
@@ -65,6 +70,8 @@ def run(
                     if not mistake.scope:  # else it happened in a subprogram
                         told(mistake, record, values_of(known(record), graph, feeds))
                     raise landed(mistake, outer=graph.outer) from None
+                if onlooker is not None:
+                    onlooker.seen(record, values)
             for done in last.get(record, ()):
                 del values[done]
     return Result(

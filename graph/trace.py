@@ -35,6 +35,7 @@ class Trace:
         self.outside: dict[int, tuple[Record, Any]] = {}
         self.later: list[Callable[[], bool]] = []  # asked after a call until they say True; see optim.watch
         self.watched: list[tuple[Any, str, Any]] = []  # (object, attribute, value) the program depends on
+        self.pulled = self.graph.pulled
         self.whole: tuple[Op, tuple[Record, ...]] | None = None  # the op that is being written in other ops
         self.shown: list[origin.Origin] = []  # where the program made text of a symbol
         # Once it is traced: what finds the place outside that holds a symbol, and the expression that put it there.
@@ -44,8 +45,7 @@ class Trace:
         self, op: Op, args: tuple[Record, ...], attrs: dict[str, Any], spec: Spec, tracked: bool = False
     ) -> Record:
         """The record of ``op`` applied to records; an equal one is reused, so equal subexpressions are one node."""
-        args = self.ordered(op, args)
-        key = (self.key(op, args, attrs), tracked)
+        key = (self.key(op, self.ordered(op, args), attrs), tracked)
         record = self.known.get(key)
         if record is None:
             place, frame = origin.capture_frame(skip=2)

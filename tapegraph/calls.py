@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,6 +36,11 @@ class Last:
         self.shaped = shaped
 
 
+def watchers() -> Sequence[Callable[[Program, Sequence[Array]], None]]:
+    """What is to be called before a compiled call (``tg.hooks``)."""
+    return getattr(dispatch.current(), "before_call", ())
+
+
 class Calls:
     """How a program is called. ``structure``: of its results, slots where they go. ``had``: see ``Program.quick``.
 
@@ -52,6 +57,8 @@ class Calls:
     def run(self, arrays: Sequence[Array]) -> tuple[list[Array], Any]:
         """The results as arrays, and the structure of tensors the function returns."""
         program = self.program
+        for look in watchers():
+            look(program, arrays)
         first, self.first = self.first, False
         if checked():
             results = program.run_checked(arrays)
@@ -64,7 +71,7 @@ class Calls:
     def quick(self, arrays: Sequence[Array], owner: Any) -> tuple[Any, Last | None]:
         """What the function returns, and the call to be repeated where it was a quick one."""
         program = self.program
-        if not checked() and not self.first:
+        if not checked() and not self.first and not watchers():
             with program.lock:
                 quick = program.quick(tuple([a.shape for a in arrays]), Tensor, self.had)
                 found = None if quick is None else quick.call(*arrays)

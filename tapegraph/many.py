@@ -12,6 +12,7 @@ from eager.tensor import Tensor
 from engine import dispatch, tree
 from engine.errors import ArgumentError, ShapeError
 from graph.builder import Builder
+from tapegraph.calls import watchers
 from tapegraph.mode import checked, current_mode
 from tapegraph.signature import signature
 
@@ -101,7 +102,12 @@ def _alone(function: Function, given: Call, number: int) -> Any:
 
 def _ahead(function: Function, given: Call, number: int, label: int) -> Any:
     """The batches from this one on in one native call; None where they must be called one by one."""
-    if (not function.always and current_mode() == "eager") or checked() or isinstance(dispatch.current(), Builder):
+    if (
+        (not function.always and current_mode() == "eager")
+        or checked()
+        or watchers()
+        or isinstance(dispatch.current(), Builder)
+    ):
         return None
     from compiler import several
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from engine import dispatch, origin
+from engine import dispatch, origin, stepping
 from engine.compute import compute, told
 from engine.errors import Sentence
 from engine.ops.results import result as RESULT
@@ -44,14 +44,19 @@ class Body:
     def run(self, *operands: Array) -> list[Array]:
         """What it computes from NumPy arrays by the NumPy kernels of its ops."""
         values: dict[Record, Any] = dict(zip(self.inputs, operands, strict=True))
-        for record in self.nodes:
-            if record not in values:
-                try:
-                    values[record] = compute(record, [values[a] for a in record.args], self.sizes)
-                except Sentence as mistake:
-                    if not mistake.scope:
-                        told(mistake, record, values)
-                    raise
+        with stepping.turn(self.nodes) as onlooker:
+            if onlooker is not None:
+                onlooker.begun(self.inputs, values)
+            for record in self.nodes:
+                if record not in values:
+                    try:
+                        values[record] = compute(record, [values[a] for a in record.args], self.sizes)
+                    except Sentence as mistake:
+                        if not mistake.scope:
+                            told(mistake, record, values)
+                        raise
+                    if onlooker is not None:
+                        onlooker.seen(record, values)
         return [values[r] for r in self.outputs]
 
     def inline(self, operands: Sequence[Any]) -> list[Any]:

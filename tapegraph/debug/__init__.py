@@ -11,6 +11,8 @@ from engine.level import level, set_level
 # Loaded on first use: most of these need the compiler.
 _LAZY = {
     "bisect": "tapegraph.debug.bisection:bisect",
+    "breakpoint_here": "tapegraph.debug.here:breakpoint_here",
+    "breakpoints": "tapegraph.debug.breakpoints:breakpoints",
     "forget": "tapegraph.debug.watching:forget",
     "print": "tapegraph.debug.printing:print",
     "stale_check": "tapegraph.debug.stale:stale_check",

@@ -18,7 +18,7 @@ RNG = np.random.default_rng(0)
 X = RNG.normal(size=(5, 3)).astype(np.float32)
 BEYOND = {"leaf", "result"}  # never applied
 BY_KEY = {"random_bits", "random_below"}  # a kernel takes one key
-CONTROL = {"scan", "switch", "while_loop"}  # batched by their public functions
+CONTROL = {"scan", "switch", "while_loop", "effect"}  # batched by their public functions
 SLOPES = {"recurrent_layer_slope", "recurrent_layer_of_lengths_slope"}  # of many cotangents at once: jacobians only
 
 

@@ -56,7 +56,7 @@ def test_does_not_fire(name):
     graph = graph_of(CASES[name][1])
     after, firings = rewrite(graph, alone(name), "finite")
     assert not firings
-    assert after.nodes == graph.nodes
+    assert [r.op for r in after.nodes] == [r.op for r in graph.nodes]
     assert all(why_not(rule, r, graph) for r in graph.nodes)
 
 
