@@ -200,6 +200,8 @@ def backward(y: Any, gradient: Any = None, *, create_graph: bool = False) -> Non
             operands=(y,),
             fix="make it from a Parameter or a tensor with requires_grad=True, outside no_grad()",
         )
+    if hasattr(interpreter, "goes_back"):
+        interpreter.goes_back(y)
     outer = dispatch.enter(interpreter.with_grad(create_graph))
     try:
         seed = _seed(y, gradient)

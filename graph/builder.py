@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from engine import broadcasts, dispatch
+from engine import broadcasts, dispatch, origin
 from engine.control.body import Traced
 from engine.dtypes import DEFAULT_FLOAT, as_dtype
 from engine.errors import UnsupportedError
@@ -37,6 +37,7 @@ class Builder:
     def __init__(self, trace: Trace, grad_enabled: bool = True) -> None:
         self.trace = trace
         self.grad_enabled = grad_enabled
+        self.switched_off = () if grad_enabled else origin.capture()  # where gradients were
 
     def with_grad(self, enabled: bool) -> Builder:
         return self if enabled == self.grad_enabled else Builder(self.trace, enabled)
@@ -55,7 +56,10 @@ class Builder:
             broadcasts.look(op, args, records, spec.shape)
         if op.many:
             return self._results(self.trace.make(op, records, attrs, spec, tracked))
-        return Symbol(self.trace.make(op, records, attrs, spec, tracked and spec.dtype.kind == "f"), self.trace)
+        made = self.trace.make(op, records, attrs, spec, tracked and spec.dtype.kind == "f")
+        if not self.grad_enabled:
+            self.trace.silenced.setdefault(made, self.switched_off)
+        return Symbol(made, self.trace)
 
     def _expanded(self, op: Op, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
         """What the op is in other ops; its parts know of it, so that their mistakes are told as its own."""
@@ -150,6 +154,10 @@ class Builder:
         self.trace.state(leaf)
         self.trace.grads[leaf] = None if value is None else Symbol(self.lift(value), self.trace)
         self.trace.notes.pop(leaf, None)
+
+    def goes_back(self, y: Any) -> None:
+        """Note what gradients are taken of."""
+        self.trace.roots.append(self.lift(y))
 
     def grad_note(self, leaf: State) -> Any:
         held, grad = self.trace.notes.get(leaf), self.trace.grads.get(leaf)

@@ -31,6 +31,8 @@ class Trace:
         self.current: dict[State, Record] = {}  # what each state holds at this point of the program
         self.grads: dict[State, Any] = {}  # the gradient of each state at this point: a Symbol or None
         self.notes: dict[State, tuple[Record, Any]] = {}  # what is known of that gradient: see engine.spent
+        self.roots: list[Record] = []  # what gradients were taken of
+        self.silenced: dict[Record, origin.Origin] = {}  # made without gradients, and where those were switched off
         self.had_grad: dict[State, bool] = {}  # whether the program found a gradient there when it started
         self.outside: dict[int, tuple[Record, Any]] = {}
         self.later: list[Callable[[], bool]] = []  # asked after a call until they say True; see optim.watch

@@ -21,7 +21,7 @@ from tapegraph.optim import saving
 from tapegraph.optim.blocks import change_in_blocks
 from tapegraph.optim.group import Group
 from tapegraph.optim.numbers import as_float, number_state
-from tapegraph.optim.watch import Idling, watch
+from tapegraph.optim.watch import Watch
 
 
 class Optimizer:
@@ -43,7 +43,7 @@ class Optimizer:
     def __init__(self, params: Iterable[Any], **defaults: Any) -> None:
         self.defaults = defaults
         self.origin = origin.capture()
-        self.idling = Idling()
+        self.watch = Watch(self)
         self.param_groups: list[Group] = []
         self.state: dict[Parameter, dict[str, State]] = {}
         given: list[Any] = [params] if isinstance(params, Parameter) else list(params)
@@ -135,11 +135,13 @@ class Optimizer:
         if closure is not None:
             with dispatch.interpret(interpreter.with_grad(True)):
                 loss = closure()
-        moved = False
+        moved, missing = False, []
         with dispatch.interpret(interpreter.with_grad(False)):
             for group in self.param_groups:
                 pairs = [(p, p.grad) for p in group["params"]]
-                pairs = [(p, g) for p, g in pairs if g is not None]
+                if any(g is None for _, g in pairs):
+                    missing += [p for p, g in pairs if g is None and p.trainable]
+                    pairs = [(p, g) for p, g in pairs if g is not None]
                 if not pairs:
                     continue
                 moved = True
@@ -149,7 +151,7 @@ class Optimizer:
                         self._update(group, members, cohort.tallies)
                 else:
                     self._update(group, pairs, {})
-            watch(self, moved)
+            self.watch.step(self, moved, missing)
         return loss
 
     def _update(self, group: Group, pairs: list[tuple[Parameter, Any]], tallies: Mapping[str, State]) -> None:

@@ -1,12 +1,16 @@
-"""Steps that do nothing: what an optimizer looks at in each step, told where it is certain to be a mistake."""
+"""What an optimizer looks at in each step: steps that do nothing, parameters that no gradient comes back to."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
+from eager.flow import FLOW
 from engine import dispatch, level
+from engine.cuts import cut_notice
 from engine.notices import GradientWarning, warn
 from engine.origin import Origin, capture
+from engine.state import Parameter
 from tapegraph.optim.numbers import tracing
 
 if TYPE_CHECKING:
@@ -15,33 +19,65 @@ if TYPE_CHECKING:
 PATIENCE = 2  # one step of no length may be meant: to compile, to start a warm-up, to quiet a scheduler
 
 
-class Idling:
-    """How many steps in a row changed nothing for one and the same reason."""
+class Watch:
+    """What was seen of the steps of one optimizer."""
 
-    __slots__ = ("count", "reason")
+    __slots__ = ("idle", "judged", "reason")
 
-    def __init__(self) -> None:
-        self.count = 0
+    def __init__(self, optimizer: Optimizer) -> None:
+        self.idle = 0  # steps in a row that changed nothing, for one and the same reason
         self.reason = ""
+        self.judged: set[Parameter] = set()  # without a gradient, and looked into
+        if level.current() != "off" and not tracing():
+            FLOW.wait(optimizer)
 
-    def note(self, optimizer: Optimizer, moved: bool, where: Origin) -> bool:
-        """Take note of a step; ``moved``: whether there was any gradient. Returns whether nothing is left to look for."""
-        reason = "" if level.current() == "off" else _reason(optimizer, moved)
-        self.count = self.count + 1 if reason and reason == self.reason else int(bool(reason))
+    def __reduce__(self) -> Any:
+        return _unwatched, ()
+
+    def step(self, optimizer: Optimizer, moved: bool, missing: Sequence[Parameter]) -> None:
+        """Look at a step just made. ``moved``: whether there was any gradient. ``missing``: parameters that had none."""
+        if level.current() == "off":
+            return
+        if tracing():  # once for many calls: what depends on the numbers is looked at in the first calls
+            where, trace = capture(), dispatch.current().trace  # type: ignore[attr-defined]
+            trace.later.append(lambda: self._count(optimizer, moved, where))
+            if missing:
+                _tell_cut(optimizer, missing, trace.graph.states.get, trace.roots, trace.silenced)
+            return
+        self._count(optimizer, moved, ())
+        if missing or FLOW.waits(optimizer):
+            self._look_into(optimizer, missing)
+
+    def _look_into(self, optimizer: Optimizer, missing: Sequence[Parameter]) -> None:
+        new = [p for p in missing if p not in self.judged]
+        if FLOW.waits(optimizer):
+            if new:
+                _tell_cut(optimizer, new, FLOW.leaves.get, FLOW.roots(optimizer), FLOW.silenced)
+            self.judged = set(missing)
+            FLOW.done(optimizer)
+        elif new:
+            FLOW.wait(optimizer)  # the next step will show where they were lost
+
+    def _count(self, optimizer: Optimizer, moved: bool, where: Origin) -> bool:
+        """Count steps of no length; whether nothing is left to look for."""
+        reason = _reason(optimizer, moved)
+        self.idle = self.idle + 1 if reason and reason == self.reason else int(bool(reason))
         self.reason = reason
-        if self.count == PATIENCE:
-            warn(_notice(optimizer, reason, where))
-        return not reason or self.count >= PATIENCE
+        if self.idle == PATIENCE:
+            warn(_idle_notice(optimizer, reason, where))
+        return not reason or self.idle >= PATIENCE
 
 
-def watch(optimizer: Optimizer, moved: bool) -> None:
-    """Look at a step just made. In a trace, which is made once for many calls, the first calls are looked at instead."""
-    if tracing():
-        later = dispatch.current().trace.later  # type: ignore[attr-defined]
-        where = capture()
-        later.append(lambda: optimizer.idling.note(optimizer, moved, where))
-    else:
-        optimizer.idling.note(optimizer, moved, ())
+def _unwatched() -> Watch:
+    found = Watch.__new__(Watch)
+    found.idle, found.reason, found.judged = 0, "", set()
+    return found
+
+
+def _tell_cut(optimizer: Optimizer, missing: Sequence[Parameter], *seen: Any) -> None:
+    notice = cut_notice(f"{type(optimizer).__name__}.step", missing, *seen)
+    if notice is not None:
+        warn(notice)
 
 
 def _reason(optimizer: Optimizer, moved: bool) -> str:
@@ -53,7 +89,7 @@ def _reason(optimizer: Optimizer, moved: bool) -> str:
     return "rate"
 
 
-def _notice(optimizer: Optimizer, reason: str, where: Origin) -> GradientWarning:
+def _idle_notice(optimizer: Optimizer, reason: str, where: Origin) -> GradientWarning:
     op = f"{type(optimizer).__name__}.step"
     if reason == "gradient":
         return GradientWarning(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import pickle
 import warnings
 
@@ -245,3 +246,120 @@ def test_off_is_silent():
     step, _ = training("eager", _never_cleared)
     with tg.debug.level("off"):
         silent("eager", step)
+
+
+# ---------------------------------------------------------------------------------------- cut ways
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.head, self.aux = nn.Linear(3, 4), nn.Linear(4, 1), nn.Linear(4, 1)
+
+
+def forward_step(forward, parameters=lambda net: net.parameters()):
+    net = Net()
+    optimizer = optim.SGD(parameters(net), lr=0.1)
+
+    @tg.function
+    def step(x, y):
+        optimizer.zero_grad()
+        F.mse_loss(forward(net, x), y).backward()
+        optimizer.step()
+
+    return lambda: step(tg.asarray(X), tg.asarray(COLUMN)), net
+
+
+def _detached(net, x):
+    h = tg.tanh(net.encoder(x))
+    return net.head(h.detach())
+
+
+def _without_gradients(net, x):
+    with tg.no_grad():
+        h = tg.tanh(net.encoder(x))
+    return net.head(h)
+
+
+def _compared(net, x):
+    return net.head(tg.astype(net.encoder(x) > 0, "float32"))
+
+
+def _through_numpy(net, x):
+    return net.head(tg.tensor(net.encoder(x).numpy()))
+
+
+def _through_a_number(net, x):
+    scale = float(tg.sum(net.encoder(x)))
+    return tg.mean(x, axis=1, keepdims=True) * net.aux.bias * scale
+
+
+CUTS = [(_detached, "h.detach()"), (_without_gradients, "with tg.no_grad():"), (_compared, "net.encoder(x) > 0")]
+ROUND_TRIPS = [
+    (_through_numpy, "tg.tensor(net.encoder(x).numpy())"),
+    (_through_a_number, "tg.mean(x, axis=1, keepdims=True) * net.aux.bias * scale"),
+]
+
+
+@pytest.mark.parametrize(
+    "mode, forward, guilty", [(m, *c) for m in ("eager", "static") for c in CUTS] + [("eager", *c) for c in ROUND_TRIPS]
+)
+def test_a_parameter_whose_way_to_the_loss_is_cut_is_told_in_the_first_step(mode, forward, guilty):
+    step, _ = forward_step(forward)
+    notice, _ = told(GradientWarning, mode, step, calls=1)
+    assert guilty in notice.place.text
+    assert "encoder.weight, encoder.bias" in str(notice)
+
+
+def test_a_way_that_is_cut_later_is_told_in_the_step_after():
+    cut = []
+    step, _ = forward_step(lambda net, x: _detached(net, x) if cut else net.head(tg.tanh(net.encoder(x))))
+    silent("eager", step)
+    cut.append(True)
+    told(GradientWarning, "eager", step, calls=2)
+
+
+def _logged(net, x):
+    h = tg.tanh(net.encoder(x))
+    seen = net.aux(h)  # of no use to the loss
+    seen.detach()
+    with tg.no_grad():
+        tg.mean(seen)
+    return net.head(h)
+
+
+def _straight_through(net, x):
+    h = tg.tanh(net.encoder(x))
+    return net.head(h + tg.stop_gradient(tg.round(h) - h))
+
+
+@both_modes
+@pytest.mark.parametrize("forward", [_logged, _straight_through])
+def test_parameters_of_no_use_and_cuts_that_gradients_go_round_are_silent(mode, forward):
+    silent(mode, forward_step(forward)[0])
+
+
+@both_modes
+def test_frozen_parameters_and_those_of_another_optimizer_are_silent(mode):
+    silent(mode, forward_step(_detached, lambda net: net.head.parameters())[0])
+    step, net = forward_step(_detached)
+    net.encoder.requires_grad_(False)
+    silent(mode, step)
+
+
+def test_values_are_followed_in_one_step_only():
+    from eager.flow import FLOW
+    from eager.interpreter import RECORDING, Eager
+
+    for number in list(FLOW.waiting):
+        FLOW._leave(number)
+    step, _ = forward_step(_detached)
+    assert type(RECORDING) is not Eager
+    with warnings.catch_warnings(record=True):
+        step()
+    assert type(RECORDING) is Eager and not FLOW._links
+    optimizer = optim.SGD(model().parameters(), lr=0.1)
+    assert type(RECORDING) is not Eager
+    del optimizer
+    gc.collect()
+    assert type(RECORDING) is Eager
