@@ -9,6 +9,7 @@ import numpy as np
 from engine import dispatch, dtypes
 from engine.errors import ArgumentError, DTypeError, GradientError
 from engine.handle import Handle, refuse_rebind
+from engine.landing import entrances
 from engine.ops.dtype import leaf as LEAF
 from engine.ops.dtype import mark as MARK
 from engine.record import Record
@@ -186,3 +187,17 @@ class Tensor(Handle):
 def _restored(value: np.ndarray[Any, Any], requires_grad: bool) -> Tensor:
     tensor = Tensor(value)
     return tensor.requires_grad_() if requires_grad else tensor
+
+
+entrances(
+    Tensor,
+    "item",
+    "numpy",
+    "requires_grad_",
+    "__bool__",
+    "__int__",
+    "__float__",
+    "__complex__",
+    "__index__",
+    "__array__",
+)

@@ -6,6 +6,7 @@ from typing import Any, NoReturn
 
 from engine.errors import SymbolError, UnsupportedError
 from engine.handle import Handle
+from engine.landing import entrances
 from engine.sizes import Shape
 from engine.spec import DType
 
@@ -84,3 +85,6 @@ def refuse_backward(*operands: Any) -> NoReturn:
         operands=operands,
         fix="use tg.grad inside vmap, or call backward() outside",
     )
+
+
+entrances(Batched, "item", "numpy", "tolist", "backward", "__bool__", "__int__", "__float__", "__index__", "__array__")

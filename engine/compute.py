@@ -43,17 +43,19 @@ def described(records: Sequence[Record], operands: Sequence[Any]) -> list[Operan
 
 
 def known(record: Record) -> list[Record]:
-    """The records whose values tell most of a mistake in this one: the user's variables, and the op it is a part of."""
+    """The records that a mistake in this one is told with: operands, the user's variables, the op it is a part of."""
     scope: dict[str, Record] = getattr(record, "scope", {})
     _, operands = getattr(record, "whole", (None, ()))
-    return [*scope.values(), *operands]
+    return [*record.args, *scope.values(), *operands]
 
 
 def told(mistake: Sentence, record: Record, values: Mapping[Record, Any]) -> None:
     """Tell a mistake in a record with what the user's variables stood for, and as one of the op that it is a part of."""
     scope: dict[str, Record] = getattr(record, "scope", {})
+    op, operands = getattr(record, "whole", (None, record.args))
+    if any(r not in values for r in operands):
+        return
     mistake.scope = {name: values[held] for name, held in scope.items() if held in values}
-    op, operands = getattr(record, "whole", (None, ()))
-    if op is not None and all(r in values for r in operands):
+    mistake.operands = tuple(described(operands, [values[r] for r in operands]))
+    if op is not None:
         mistake.op = op.name
-        mistake.operands = tuple(described(operands, [values[r] for r in operands]))

@@ -10,6 +10,7 @@ from engine import batching, dispatch, dtypes, effects, tree
 from engine.autodiff import pull, zero
 from engine.derivatives import matching
 from engine.errors import ArgumentError, UnsupportedError
+from engine.landing import entrance
 from engine.lowering import View
 from engine.makers import public
 from engine.op import Op, Sample, apply, handles
@@ -139,6 +140,7 @@ def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:
     other states that the function assigns are assigned a second time.
     """
 
+    @entrance
     @wraps(function)
     def run(*args: Any) -> Any:
         interpreter = dispatch.current()

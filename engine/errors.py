@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from engine import origin as _origin
+from engine import source
 from engine.spec import Spec
 
 
@@ -63,23 +65,27 @@ class Sentence(Exception):
         return _origin.resolve(frames[0]) if frames else None
 
     @property
+    def _derived(self) -> bool:
+        """Whether it happened in a gradient rule: then the operands are not those of the user's expression."""
+        return any(isinstance(f, str) for f in self.origin)
+
+    @property
     def specs(self) -> tuple[str, ...]:
         """Of each operand dtype and shape, or what else it is, in words."""
         return tuple(operand.spec for operand in self.operands)
 
     @property
+    def written(self) -> tuple[str | None, ...]:
+        """Of each operand the text of the user's expression, or the variable that holds it; None where neither is known."""
+        place, count = self.place, len(self.operands)
+        texts = source.operands(place, self.op, count) if place and count and not self._derived else None
+        return tuple(texts or (_variable(operand.value, self.scope) for operand in self.operands))
+
+    @property
     def names(self) -> tuple[str, ...]:
-        """Of each operand its own name, what the user's expression says, a variable, or the parameter of the op."""
-        place = self.place
-        # In a gradient rule the operands are not those of the user's expression.
-        derived = any(isinstance(f, str) for f in self.origin)
-        count = len(self.operands)
-        written = _origin.operands(place, self.op, count) if place and count and not derived else None
-        return tuple(
-            operand.name
-            or (written[number] if written else _variable(operand.value, self.scope) or _parameter(self.op, number))
-            for number, operand in enumerate(self.operands)
-        )
+        """Of each operand its own name, what the user calls it, or the parameter of the op."""
+        known = enumerate(zip(self.operands, self.written))
+        return tuple(operand.name or text or _parameter(self.op, n) for n, (operand, text) in known)
 
     @property
     def values(self) -> dict[str, Any]:
@@ -87,33 +93,41 @@ class Sentence(Exception):
         return {name: operand.value for name, operand in zip(self.names, self.operands)}
 
     def __str__(self) -> str:
-        lines = [f"{self.op}: {self.problem}" if self.op else self.problem]
         place = self.place
-        for name, operand in zip(self.names, self.operands):
-            lines.append(f"  {name}: {operand.spec}{_made(operand, place)}")
+        said = source.called(place) if place else None
+        op = said if said in FACES and not self._derived else self.op
+        lines = [f"{op}: {self.problem}" if op else self.problem]
+        for name, text, operand in zip(self.names, self.written, self.operands):
+            lines.append(f"  {name}: {operand.spec}{self._made(text, operand)}")
         if place:
             notes = "".join(f" ({f})" for f in self.origin if isinstance(f, str))
-            said = f": {place.expression.strip()}" if place.text.strip() else ""
-            lines.append(f"  at {place.address}, in {place.function}{said}{notes}")
+            words = f": {place.expression.strip()}" if place.text.strip() else ""
+            lines.append(f"  at {place.address}, in {place.function}{words}{notes}")
         if self.fix:
             lines.append(f"  fix: {self.fix}")
         return "\n".join(lines)
+
+    def _made(self, text: str | None, operand: Operand) -> str:
+        """Where the operand was made, unless that is on the guilty line itself or not known."""
+        frames, guilty = _origin.user_frames(operand.origin), _origin.user_frames(self.origin)
+        if not guilty or operand.name:
+            return ""
+        code, here = guilty[0][0], _origin.resolve(guilty[0])
+        # Of a value that a function returned, the call is told as it stands in the guilty function.
+        place = next((_origin.resolve(f) for f in frames if f[0] is code), None)
+        if place is None and text and not self._derived:
+            line = source.assignment(text, code, here.line)
+            place = replace(here, line=line) if line else None
+        if place is None and frames:
+            place = _origin.resolve(frames[0])
+        if place is None or (place.file, place.line) == (here.file, here.line):
+            return ""
+        return f", made at {place.address}: {place.text.strip()}"
 
 
 def _variable(value: Any, scope: Mapping[str, Any]) -> str | None:
     """The variable that holds an array or handle."""
     return next((n for n, held in scope.items() if held is value), None) if hasattr(value, "shape") else None
-
-
-def _made(operand: Operand, guilty: _origin.Place | None) -> str:
-    """Where the operand was made, unless that is on the guilty line itself."""
-    frames = _origin.user_frames(operand.origin)
-    if not frames:
-        return ""
-    place = _origin.resolve(frames[0])
-    if guilty and (place.file, place.line) == (guilty.file, guilty.line):
-        return ""
-    return f", made at {place.address}: {place.text.strip()}"
 
 
 class TapegraphError(Sentence, RuntimeError):

@@ -50,7 +50,8 @@ def _names(error: Sentence, scope: Mapping[str, Any]) -> dict[str, Any]:
     """The names of a frame: those of the scope, and the operands' where they are plain names."""
     operands = {name: shown(value) for name, value in error.values.items()}
     found: dict[str, Any] = {"operands": operands}
-    found |= {name: value for name, value in operands.items() if name.isidentifier()}
+    known = zip(error.written, error.operands)
+    found |= {name: shown(x.value) for name, x in known if name is not None and name.isidentifier()}
     return found | {name: shown(value) for name, value in scope.items()}
 
 
@@ -196,6 +197,12 @@ def entrance(function: Callable[..., Any]) -> Callable[..., Any]:
             raise
 
     return call
+
+
+def entrances(kind: type, *methods: str) -> None:
+    """Make methods of a class entrances."""
+    for name in methods:
+        setattr(kind, name, entrance(getattr(kind, name)))
 
 
 tracebacks(os.environ.get("TAPEGRAPH_TRACEBACK") or "short")

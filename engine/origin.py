@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import linecache
 import os
 import sys
@@ -111,6 +110,12 @@ def inherited() -> Origin:
     return held.origin if type(held) is Derived else held  # type: ignore[return-value]
 
 
+def inherited_scope() -> dict[str, Any]:
+    """What variables stood for where the record was made whose origin new records inherit; empty where it is not known."""
+    held = _inherited.get()
+    return getattr(held.record, "scope", {}) if type(held) is Derived else {}
+
+
 def noted(note: str, origin: Origin) -> Origin:
     """An origin with a word in front on what was derived from it."""
     return (note, *[f for f in origin if type(f) is not str])
@@ -190,71 +195,6 @@ def short(frame: Frame | str) -> str:
         return frame
     place = resolve(frame)
     return f"{place.address}: {place.text.strip()}"
-
-
-_OPERATORS = {
-    ast.Add: "add",
-    ast.Sub: "subtract",
-    ast.Mult: "multiply",
-    ast.Div: "divide",
-    ast.FloorDiv: "floor_divide",
-    ast.Mod: "remainder",
-    ast.Pow: "pow",
-    ast.MatMult: "matmul",
-    ast.USub: "negative",
-    ast.Invert: "logical_not",
-    ast.BitAnd: "logical_and",
-    ast.BitOr: "logical_or",
-    ast.BitXor: "logical_xor",
-    ast.Eq: "equal",
-    ast.NotEq: "not_equal",
-    ast.Lt: "less",
-    ast.LtE: "less_equal",
-    ast.Gt: "greater",
-    ast.GtE: "greater_equal",
-    ast.LShift: "bitwise_left_shift",
-    ast.RShift: "bitwise_right_shift",
-}
-# Of bools these are logic, of integers this.
-_BITS = {
-    ast.Invert: "bitwise_invert",
-    ast.BitAnd: "bitwise_and",
-    ast.BitOr: "bitwise_or",
-    ast.BitXor: "bitwise_xor",
-}
-
-
-def _spells(sign: ast.AST, op: str | None) -> bool:
-    return op is not None and op in (_OPERATORS.get(type(sign)), _BITS.get(type(sign)))
-
-
-def operands(place: Place, op: str | None, count: int) -> list[str] | None:
-    """The source text of each operand, where the expression at ``place`` is an application of ``op`` to ``count``."""
-    try:
-        tree = ast.parse(place.expression.strip(), mode="eval").body
-    except (SyntaxError, ValueError):
-        return None
-    parts: list[ast.expr]
-    match tree:
-        case ast.BinOp(left=left, op=sign, right=right) if _spells(sign, op):
-            parts = [left, right]
-        case ast.Compare(left=left, ops=[sign], comparators=[right]) if _spells(sign, op):
-            parts = [left, right]
-        case ast.UnaryOp(op=sign, operand=operand) if _spells(sign, op):
-            parts = [operand]
-        case ast.Subscript(value=value, slice=index) if op in ("getitem", "setitem"):
-            parts = [value, index][:count]
-        case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name), args=[ast.List(elts=parts)]) if name == op:
-            pass  # concat([a, b])
-        case ast.Call(func=ast.Name(id=name), args=args) if name == op:
-            parts = list(args)
-        case ast.Call(func=ast.Attribute(attr=name, value=value), args=args) if name == op:
-            parts = list(args) if len(args) == count else [value, *args]
-        case _:
-            return None
-    if len(parts) != count or any(isinstance(p, ast.Starred) for p in parts):
-        return None
-    return [ast.unparse(p) for p in parts]
 
 
 def show(origin: Origin, indent: str = "  ", limit: int = 3) -> str:

@@ -11,6 +11,7 @@ from engine import dispatch
 from engine.dtypes import as_dtype
 from engine.errors import DTypeError, ShapeError
 from engine.handle import Handle
+from engine.landing import entrance, entrances
 from engine.record import Record
 from engine.sizes import Shape
 from engine.spec import DType
@@ -67,6 +68,7 @@ class State(Handle):
         return dispatch.current().read(self)
 
     @value.setter
+    @entrance
     def value(self, new: Any) -> None:
         self.assign(new)
 
@@ -192,3 +194,6 @@ def own(value: Any, dtype: Any = None) -> np.ndarray[Any, Any]:
     array = np.array(value, dtype=None if dtype is None else as_dtype(dtype), order="C", copy=True)
     as_dtype(array.dtype)
     return array
+
+
+entrances(State, "assign", "__array__")

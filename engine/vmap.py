@@ -11,6 +11,7 @@ from engine.batch_axes import axes_of, batch_size, spread
 from engine.batched import Batched, refuse_backward
 from engine.errors import ArgumentError, UnsupportedError
 from engine.handle import Handle
+from engine.landing import entrance
 from engine.makers import public
 from engine.op import Op, apply, as_handle, handles
 from engine.record import Record, fits
@@ -264,6 +265,7 @@ def vmap(
     if randomness not in ("error", "same", "different"):
         raise ArgumentError(f"randomness must be 'error', 'same' or 'different', not {randomness!r}", op="vmap")
 
+    @entrance
     @wraps(function)
     def run(*args: Any, **kwargs: Any) -> Any:
         base = dispatch.current()

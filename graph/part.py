@@ -39,6 +39,13 @@ class Part(Trace):
             found = self.brought[record] = self.leaf(record.spec, name, "input", record.tracked)
         return found
 
+    def here(self, symbol: Symbol) -> Record | None:
+        """The record of a symbol in this subprogram: its own, or the input that stands for one from around."""
+        own = super().here(symbol)
+        if own is None and (outside := self.outer.trace.here(symbol)) is not None:
+            own = self.brought.get(outside)
+        return own
+
     def state(self, state: State) -> Record:
         """What a state holds at this point of the subprogram."""
         record = self.current.get(state)

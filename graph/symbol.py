@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from engine import origin
 from engine.errors import SymbolError, UnsupportedError
 from engine.handle import Handle
+from engine.landing import entrances
 from engine.record import Record
 from engine.sizes import Shape
 from engine.spec import DType
@@ -113,3 +114,6 @@ class Symbol(Handle):
     def __repr__(self) -> str:
         label = f" {self.name!r}" if self.name else ""
         return f"<symbol{label} {self._record.spec} from {self._record.op.name}>"
+
+
+entrances(Symbol, "item", "numpy", "tolist", "__bool__", "__int__", "__float__", "__index__", "__array__")

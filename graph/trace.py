@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import CO_OPTIMIZED
 from typing import Any, NoReturn
 
 import numpy as np
@@ -52,9 +53,11 @@ class Trace:
         if record is None:
             place, frame = origin.capture_frame(skip=2)
             record = Record(op, args, attrs, spec.shape, spec.dtype, place, tracked)
-            if frame is not None and frame.f_code.co_nlocals:
-                variables = frame.f_locals.items()
-                record.scope = {name: x._record for name, x in variables if type(x) is Symbol and x._trace is self}
+            if frame is None:
+                record.scope = origin.inherited_scope()
+            elif frame.f_code.co_flags & CO_OPTIMIZED:  # a function, not a module
+                symbols = [(name, x) for name, x in frame.f_locals.items() if type(x) is Symbol]
+                record.scope = {name: held for name, x in symbols if (held := self.here(x)) is not None}
             if self.whole is not None:
                 record.whole = self.whole
             self.known[key] = record
@@ -109,6 +112,10 @@ class Trace:
         """A number as a record."""
         attrs = {"shape": shape, "value": value, "dtype": dtype}
         return self.make(_FULL, (), attrs, Spec(shape, dtype))
+
+    def here(self, symbol: Symbol) -> Record | None:
+        """The record of a symbol in this graph, where it has one already."""
+        return symbol._record if symbol._trace is self else None
 
     def bring(self, handle: Any) -> NoReturn:
         """Raises SymbolError: a program by itself has no other around it whose values it could use."""

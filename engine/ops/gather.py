@@ -272,6 +272,7 @@ def _pick_text(specs: Sequence[Spec], out: Spec, attrs: dict[str, Any]) -> tuple
 
 def _pick_vjp(g: Any, y: Any, x: Any, index: Any, axis: int) -> Any:
     line = tuple(n if i == axis else 1 for i, n in enumerate(x.shape))
+    index = apply(in_range, index, size=x.shape[axis])  # where only the gradient is asked for, no pick has looked
     here = equal(apply(iota, shape=line, axis=axis, dtype=index.dtype), expand_dims(index, axis=axis))
     return where(here, expand_dims(g, axis=axis), 0.0)
 

@@ -15,7 +15,7 @@ from engine.ops.arithmetic import divide
 from engine.ops.compare import equal, not_equal, where
 from engine.ops.create import iota, number
 from engine.ops.dtype import astype
-from engine.ops.gather import check_range, pick
+from engine.ops.gather import check_range, in_range, pick
 from engine.ops.index import take
 from engine.ops.losses import check_reduction, equal_shapes
 from engine.ops.math import exp
@@ -114,7 +114,8 @@ def _slope_in_ops(x: Any, target: Any, **how: Any) -> Any:
     axis, ignore = how["axis"], how["ignore"]
     line = tuple(n if i == axis else 1 for i, n in enumerate(x.shape))
     places = apply(iota, shape=line, axis=axis, dtype=target.dtype)
-    hit = equal(expand_dims(where(equal(target, ignore), 0, target), axis=axis), places)
+    safe = apply(in_range, where(not_equal(target, ignore), target, 0), size=x.shape[axis])
+    hit = equal(expand_dims(safe, axis=axis), places)
     chance = exp(log_softmax(x, axis=axis))
     return where(hit, chance - 1.0, chance) * _weights(x, target, **how)
 

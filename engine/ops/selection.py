@@ -161,7 +161,12 @@ def first(x: Any, k: Any, axis: int, largest: bool, op: str) -> Any:
         raise ArgumentError(f"k must be a number of elements, not {k!r}", op=op, operands=(x,))
     n = x.shape[axis]
     if isinstance(k, int) and isinstance(n, int) and k > n:
-        raise IndexRangeError(f"the first {k} of {n} elements", op=op, operands=(x,), fix=f"k must not exceed {n}")
+        raise IndexRangeError(
+            f"an index is out of range: the first {k} of {n} elements",
+            op=op,
+            operands=(x,),
+            fix=f"k must not exceed {n}",
+        )
     return apply(top_of, at_end(x, axis), k=k, largest=bool(largest), face=op)
 
 

@@ -14,6 +14,16 @@ from graph.rulebook import Rulebook, handles
 scatter = Rulebook("scatter", {"concat": 10})
 
 
+@scatter.generic("bitwise", [OPS["in_range"]])
+def checked_by_a_pick(record: Record) -> Any:
+    """in_range(k) = k, k being checked by a pick already"""
+    size = str(record.attrs["size"])
+    seen = dispatch.current().trace.checks
+    if any(c and c[0] == "pick" and c[1] is record.args[0] and c[3] == size for c in seen):
+        return handles(record)[0]
+    return "no pick in the graph checks that it is in range"
+
+
 @scatter.generic("rounding", [OPS["add_at"]], over=[FULL], zeros=True, integers=True)
 def one_of_each_row(record: Record) -> Any:
     """zeros with v added at (row, k[row]) = where(k == 0, 1, 2, .., v, 0), k being checked by a gather already"""

@@ -13,6 +13,7 @@ from engine import dispatch, origin
 from engine.dtypes import FLOATS
 from engine.errors import ArgumentError
 from engine.handle import Handle
+from engine.landing import entrances
 from engine.ops.create import zeros_like
 from engine.ops.dtype import astype
 from engine.spent import stepped
@@ -283,3 +284,6 @@ def _cast(numbers: dict[str, Any], dtype: Any) -> dict[str, Any]:
         name: astype(value, dtype) if isinstance(value, Handle) and value.dtype in FLOATS else value
         for name, value in numbers.items()
     }
+
+
+entrances(Optimizer, "step", "add_param_group", "load_state_dict")

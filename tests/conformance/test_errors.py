@@ -24,20 +24,20 @@ def dtype_of(entry: Entry) -> Any:
 
 
 def outcome(entry: Entry, call: Sample, compiled: bool) -> Any:
-    """The class, op and origin of the error a call raises, or its results."""
+    """The class, op, place and text of the error a call raises, or its results."""
     run, arrays = cases.program(entry, [call])
     try:
         return tree.leaves((cases.static if compiled else cases.eager)(run, arrays))
     except TapegraphError as error:
-        return type(error), error.op, bool(error.origin)
+        return type(error), error.op, error.place, str(error)
 
 
 def assert_parity(entry: Entry, call: Sample) -> Any:
     """The outcome of a call, the same in both modes."""
     eager, static = outcome(entry, call, False), outcome(entry, call, True)
     if isinstance(eager, tuple) or isinstance(static, tuple):
-        assert eager == static, entry.name
-        assert eager[2], f"{entry.name}: the error names no line"
+        assert eager == static, f"{eager[-1]}\n{static[-1]}"
+        assert eager[2] is not None and eager[2].file == cases.__file__, f"{entry.name}: the error names no line"
     return eager
 
 

@@ -72,6 +72,12 @@ def _choice(x, k, used):
     return _fold("sum", _where(here, _reshape(v, 12, 1), 0), 1)
 
 
+def _checked(x, k, used):
+    places = tg.abs(k)
+    v = _op("pick", x, places, axis=1) if used else x[:, 0]
+    return v + _op("in_range", places, size=8)
+
+
 def _part_set(v, start):
     whole = tg.zeros((12, 8), dtype=v.dtype)
     return _op("slice_set", whole, v, starts=(0, start), sizes=v.shape, steps=(1, 1))
@@ -230,6 +236,7 @@ CASES = {
         lambda column: _fold("max", _broadcast(column, 5, 12, 4), 0, 1),
         lambda column: _fold("max", _broadcast(column, 12, 4), 0),
     ),
+    "checked_by_a_pick": (lambda x, k: _checked(x, k, True), lambda x, k: _checked(x, k, False)),
     "one_of_each_row": (lambda x, k: _scatter(x, k, True), lambda x, k: _scatter(x, k, False)),
     "sum_of_one_choice": (lambda x, k: _choice(x, k, True), lambda x, k: _choice(x, k, False)),
     "sum_of_parts": (
