@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -43,7 +44,12 @@ class Instance:
 
     def point_at_states(self) -> None:
         """Write the addresses of the states' arrays."""
-        pointed = self.program.pointed
-        addresses = [address_of(s._value) for s in self.program.plan.states]
-        self.words[pointed.words] = np.array(addresses, np.int64)[pointed.numbers] + self.state_offsets
+        self.point_at([s._value for s in self.program.plan.states])
         self.stamp = STAMP.now
+
+    def point_at(self, arrays: Sequence[Array]) -> None:
+        """Write the addresses of these arrays for those of the states, in order, until ``point_at_states`` is called."""
+        pointed = self.program.pointed
+        addresses = [address_of(a) for a in arrays]
+        self.words[pointed.words] = np.array(addresses, np.int64)[pointed.numbers] + self.state_offsets
+        self.stamp = None

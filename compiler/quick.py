@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from compiler import driver, objects
+from compiler.objects import address_of
 from compiler.quick_text import HEADER, PYTHON_API, TEXT
 from engine.state import STAMP, State
 
@@ -46,6 +47,8 @@ class Quick:
         program, plan = instance.program, instance.program.plan
         self.instance = instance
         self.updated = list(plan.updated)
+        recorder = program.recorder
+        tests = recorder.tests(instance.outputs)
         self.stamp: Any = None
         grad = objects.slot(State, "_grad") or 0
         first, last = program.segments[0] if program.segments else (0, 0)
@@ -66,6 +69,11 @@ class Quick:
             "kept": len(program.pending),
             "results": len(plan.outputs),
             "single": len(plan.outputs) == 1,
+            "watched": 0,
+            "log": address_of(recorder.words),
+            "ring": address_of(recorder.ring) if recorder.recording else 0,
+            "slot": address_of(recorder.slot),
+            "tests": len(tests) // 5,
         }
         words = [head[name] for name in _FIELDS]
         for number, (shape, dtype) in enumerate(zip(instance.shapes, program.dtypes, strict=True)):
@@ -77,6 +85,7 @@ class Quick:
         for number, (shape, dtype) in enumerate(instance.outputs):
             places = program.results.places(number, shape, dtype)
             words += self._array(len(plan.inputs) + number, shape, dtype, places)
+        words += tests
         self.record = np.array(words, np.int64)
         self.call: Call = driver.builtin("call", text, self.record)
 
@@ -88,8 +97,9 @@ class Quick:
         places = [w for u in uses for w in (start + 8 * int(program.brought.words[u]), int(instance.offsets[u]))]
         return [id(dtype), len(shape), len(uses), room, *shape, *places]
 
-    def renew(self) -> None:
-        """Take note of the arrays the states hold now, which the table points at already."""
+    def renew(self, watched: bool) -> None:
+        """Take note of the arrays the states hold now, which the table points at already, and whether calls are watched."""
+        self.record[_FIELDS["watched"]] = watched
         if self.stamp is not self.instance.stamp:
             self.record[self.states] = [id(s._value) for s in self.updated]
             self.record[_FIELDS["stamp"]] = id(self.instance.stamp)

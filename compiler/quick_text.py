@@ -4,23 +4,26 @@
 that hold its address, room for the array while it runs; its sizes; those words: (address, bytes to add)), for each state
 that changes its array, for each state whose gradient matters (address of ``_grad``, whether one was there), for each
 gradient kept (address of ``_grad``, what it becomes), for each result what an input has, but where a large one is kept
-(compiler/results.py) or 0 in place of the room.
+(compiler/results.py) or 0 in place of the room, for each array to be looked at what ``Recorder.tests`` says.
 
 Whatever does not fit (another shape, a state held by others, a bad status) makes the call return None, with no state
-and no gradient changed: the caller then goes the plain way, which also finds the right error.
+and no gradient changed: the caller then goes the plain way, which also finds the right error. Where somebody must look
+at the results (compiler/recorder.py), it returns None as well, and leaves them in the recorder's slot.
 """
 
 import re
 
 from compiler.objects import C_CONTIGUOUS, DATA, DESCR, DIMS, FLAGS, RANK, TYPE
-from compiler.quick_parts import HOLD, KEEP, POINT, SPARE, following, load, loop
+from compiler.quick_parts import HOLD, KEEP, LOG, POINT, SPARE, following, load, loop
+from compiler.recorder import BAD, CAPACITY, MASK, POSITION
+from compiler.survey import LOOK
 
 HEADER = "walk table first last stamp_at stamp array_type handle_type none create"
-HEADER += " inputs states grads kept results single"
+HEADER += " inputs states grads kept results single watched log ring slot tests"
 
 
 def _header() -> str:
-    numbers = {"table", "first", "last", "inputs", "states", "grads", "kept", "results", "single"}
+    numbers = {"table", "first", "last", "inputs", "states", "grads", "kept", "results", "single", "watched", "tests"}
     lines = [load("record", "self", DATA)]
     for number, name in enumerate(HEADER.split()):
         kind = "i64" if name in numbers else "ptr"
@@ -131,11 +134,40 @@ result.one:
   br label %result.end
 result.end:"""
 
+_TEST = f"""{load("number", "test.at", 0, "i64")}
+{load("test.data", "test.at", 8)}
+{load("test.count", "test.at", 16, "i64")}
+{load("test.kind", "test.at", 24, "i64")}
+{load("always", "test.at", 32, "i64")}
+  %each_time = icmp ne i64 %always, 0
+  %wanted_now = or i1 %each_time, %at_first
+  br i1 %wanted_now, label %test.now, label %test.end
+test.now:
+  %is_result = icmp sge i64 %number, 0
+  br i1 %is_result, label %test.result, label %test.look
+test.result:
+  br i1 %alone, label %test.handle, label %test.item
+test.item:
+  %item = call ptr @PyTuple_GetItem(ptr %answered, i64 %number)
+  br label %test.handle
+test.handle:
+  %tested = phi ptr [%answered, %test.result], [%item, %test.item]
+{load("tested.value", "tested", "VALUE_AT")}
+{load("tested.data", "tested.value", DATA)}
+  br label %test.look
+test.look:
+  %looked_at = phi ptr [%test.data, %test.now], [%tested.data, %test.handle]
+  %bad = call i1 @look(ptr %looked_at, ptr null, i64 %test.count, i64 %test.kind)
+  br i1 %bad, label %stash, label %test.end
+test.end:
+  %test.next = getelementptr i64, ptr %test.at, i64 5"""
+
 _CALL = f"""
 declare void @Py_IncRef(ptr)
 declare void @Py_DecRef(ptr)
 declare ptr @PyTuple_New(i64)
 declare i32 @PyTuple_SetItem(ptr, i64, ptr)
+declare ptr @PyTuple_GetItem(ptr, i64)
 declare ptr @PyType_GenericAlloc(ptr, i64)
 declare ptr @PyEval_SaveThread()
 declare void @PyEval_RestoreThread(ptr)
@@ -221,6 +253,37 @@ failed:
 {following("keep", 2)}''',
     )
 }done:
+  %is_watched = icmp ne i64 %watched, 0
+  br i1 %is_watched, label %logging, label %answering
+logging:
+{load("position", "log", 8 * POSITION, "i64")}
+{load("capacity", "log", 8 * CAPACITY, "i64")}
+{load("mask", "log", 8 * MASK, "i64")}
+  %at_first = icmp eq i64 %position, 0
+  %position1 = add i64 %position, 1
+  %position2 = and i64 %position1, %mask
+  store i64 %position2, ptr %position.p
+  %recording = icmp ne ptr %ring, null
+  br i1 %recording, label %log.feeds, label %logged
+log.feeds:
+  %before_row = mul i64 %position, %inputs
+  %row = getelementptr ptr, ptr %ring, i64 %before_row
+  call void @log(ptr %body, i64 %inputs, ptr %row)
+  br label %logged
+logged:
+  br label %test
+{loop("test", "%tests", "%result.at", "logged", "tested_all", _TEST)}tested_all:
+  %full = icmp eq i64 %position2, %capacity
+  br i1 %full, label %stash, label %answering
+stash:
+  %found_bad = phi i64 [1, %test.look], [0, %tested_all]
+  %bad.p = getelementptr i64, ptr %log, i64 {BAD}
+  store i64 %found_bad, ptr %bad.p
+  %left_before = load ptr, ptr %slot
+  store ptr %answered, ptr %slot
+  call void @Py_DecRef(ptr %left_before)
+  br label %decline
+answering:
   ret ptr %answered
 decline:
   call void @Py_IncRef(ptr %none)
@@ -237,5 +300,5 @@ raised:
 }}
 """
 
-TEXT = POINT + HOLD + SPARE + KEEP + _CALL
+TEXT = POINT + HOLD + LOG + SPARE + KEEP + LOOK + _CALL
 PYTHON_API = re.findall(r"^declare .* @(\w+)\(", TEXT, re.MULTILINE)

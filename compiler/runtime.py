@@ -20,11 +20,12 @@ from compiler.outward import RAISED
 from compiler.plan import Plan
 from compiler.quick import Quick, possible
 from compiler.recompute import Fit
+from compiler.recorder import Recorder
 from compiler.results import Results
 from compiler.shapes import Shapes
 from compiler.step import Callback
 from engine import effects
-from engine.errors import TRAPPED, FeedError, InternalError, Trap, UnsupportedError, trapped
+from engine.errors import TRAPPED, FeedError, InternalError, NonFiniteError, Trap, UnsupportedError, trapped
 from engine.evaluation import Numbers, Sizing
 from engine.sizes import evaluate, evaluated
 from engine.state import STAMP, Pending, State
@@ -56,7 +57,6 @@ class Program:
         self.results = Results(len(plan.outputs))
         self.kept = {s: np.empty(s.shape, s.dtype) for s, p in plan.kept.items() if p is not None}
         self.pending = [(s, None if p is None else Pending(self.kept[s])) for s, p in plan.kept.items()]
-        self.held: dict[State, Array] = {}  # gradients the call reads, kept alive while it runs
         for buffer, array in self._standing().items():
             for word, _ in self.form.uses.get(buffer, ()):
                 self.form.words[word] += address_of(array)
@@ -65,6 +65,7 @@ class Program:
         self.pointed = self._words([*plan.states.values()])
         self.instances: dict[tuple[Any, ...], Instance] = {}
         self.lock = threading.RLock()
+        self.recorder = Recorder(self)
         self.segments = self._segments()
         self.native = all(native(s) for s in plan.steps)
         self.effects = effects.ORDER in plan.updated
@@ -119,20 +120,30 @@ class Program:
 
     # ------------------------------------------------------------------------------------ the call
 
-    def run(self, arrays: Sequence[Array]) -> list[Array]:
+    def run(self, arrays: Sequence[Array], watch: str = "off") -> list[Array]:
         """Compute the outputs and write states and gradients back.
 
-        ``arrays``: one for each input, in order, of the declared dtypes. Raises FeedError where one does not fit, and
-        the engine's errors for mistakes in the data; then no state has changed.
+        ``arrays``: one for each input, in order, of the declared dtypes. ``watch``: "default" looks for the birth of
+        non-finite results and tells it as a warning, "checked" looks closely and raises NonFiniteError. Raises FeedError
+        where an array does not fit, and the engine's errors for mistakes in the data; then no state has changed.
         """
         with self.lock:
+            left = [(s, s._grad) for s, _ in self.pending] if watch == "checked" else []
             instance, ready, outputs = self.begin(arrays)
+            self.watch(watch)
             if self.effects:
                 with effects.Call():
-                    self._execute(instance, ready, outputs)
+                    self.execute(instance, ready, outputs)
             else:
-                self._execute(instance, ready, outputs)
+                self.execute(instance, ready, outputs)
             self.leave_gradients()
+            if watch != "off":
+                try:
+                    self.recorder.ran(ready, dict(self.held), outputs, watch == "checked")
+                except NonFiniteError:
+                    for state, grad in left:
+                        state._grad = grad
+                    raise
             return outputs
 
     def begin(self, arrays: Sequence[Array]) -> tuple[Instance, list[Array], list[Array]]:
@@ -153,15 +164,25 @@ class Program:
         instance.bring([address_of(a) for a in (*ready, *outputs, *self.held.values())])
         return instance, ready, outputs
 
+    def watch(self, how: str, calls: int = 1) -> None:
+        """Before so many calls: have them recorded, or not."""
+        if how == "off":
+            self.recorder.lose()
+        else:
+            self.recorder.begin(how == "checked", calls)
+
     def leave_gradients(self) -> None:
         """Let each state's gradient be what the call left in memory."""
         for state, pending in self.pending:
             state._grad = pending
 
-    def quick(self, shapes: tuple[tuple[int, ...], ...], handle: type, had: list[tuple[State, bool]]) -> Quick | None:
+    def quick(
+        self, shapes: tuple[tuple[int, ...], ...], handle: type, had: list[tuple[State, bool]], watch: str
+    ) -> Quick | None:
         """The native call for inputs of these shapes, ready to be called under the lock; None where there can be none.
 
-        ``handle``: the class of the results. ``had``: states, and whether the trace found gradients there.
+        ``handle``: the class of the results. ``had``: states, and whether the trace found gradients there. ``watch``:
+        "off", or "default" (see ``run``).
         """
         if not self.native or self.plan.grads or self.effects or not possible(handle):
             return None
@@ -173,7 +194,8 @@ class Program:
             instance.point_at_states()
         if instance.quick is None:
             instance.quick = Quick(instance, handle, had)
-        instance.quick.renew()
+        instance.quick.renew(watch != "off")
+        self.watch(watch)
         return instance.quick
 
     def own_states(self) -> None:
@@ -181,6 +203,7 @@ class Program:
         for state in self.plan.updated:
             if getrefcount(state._value) != _SOLE_OWNER:
                 state.own_value()
+                self.recorder.moved(state)
 
     def _wrong_dtype(self, arrays: Sequence[Array]) -> NoReturn:
         for array, dtype, name in zip(arrays, self.dtypes, self.names, strict=True):
@@ -192,28 +215,13 @@ class Program:
                 )
         raise AssertionError("every input has its dtype")
 
-    def run_checked(self, arrays: Sequence[Array]) -> list[Array]:
-        """Like ``run``, but a NaN or an infinity that reaches a result is traced to where it was born.
-
-        The graph as the user wrote it is replayed node by node. Raises NonFiniteError; then no state has changed.
-        """
-        with self.lock:
-            before = [(s, s._value.copy(), s._grad) for s in self.plan.states]
-            outputs = self.run(arrays)
-            results = [*outputs, *(s._value for s in self.plan.updated)]
-            if all(np.isfinite(r).all() for r in results if r.dtype.kind == "f"):
-                return outputs
-            for state, value, grad in before:
-                state.hold(value)
-                state._grad = grad
-            reference.run(self.traced, dict(zip(self.names, arrays, strict=True)), stop_at_nonfinite=True)
-            with effects.left_out():
-                return self.run(arrays)  # what came in was not finite: nothing was born here
-
-    def _execute(self, instance: Instance, inputs: list[Array], outputs: list[Array]) -> None:
+    def execute(
+        self, instance: Instance, inputs: list[Array], outputs: list[Array], states: Sequence[Array] | None = None
+    ) -> None:
+        """Run the steps of a call that has begun; ``states``: the arrays that the table points at in place of theirs."""
         for segment in self.segments:
             if isinstance(segment, Callback):
-                self.call_back(segment, instance, inputs, outputs)
+                self.call_back(segment, instance, inputs, outputs, states)
                 continue
             result = self.runner(instance.table, *segment)
             if result:
@@ -242,18 +250,28 @@ class Program:
         """Run the graph as the user wrote it, with the effects that the call has not had yet."""
         reference.run(self.traced, dict(zip(self.names, inputs, strict=True)), effects_done=effects.HERE.done)
 
-    def memory(self, inputs: Sequence[Array], outputs: Sequence[Array]) -> dict[Buffer, Array]:
+    def memory(
+        self, inputs: Sequence[Array], outputs: Sequence[Array], states: Sequence[Array] | None = None
+    ) -> dict[Buffer, Array]:
         """Every buffer of a call that has begun as a flat array."""
         brought = zip(
             (*self.plan.inputs, *self.plan.outputs, *self.plan.grads.values()), (*inputs, *outputs, *self.held.values())
         )
-        states = zip(self.plan.states.values(), [s._value for s in self.plan.states])
+        arrays = [s._value for s in self.plan.states] if states is None else states
+        held = zip(self.plan.states.values(), arrays)
         memory = self.arena.arrays() | {b: a.reshape(-1) for b, a in self._standing().items()}
-        return memory | {p.buffer: a.reshape(-1) for p, a in (*brought, *states)}
+        return memory | {p.buffer: a.reshape(-1) for p, a in (*brought, *held)}
 
-    def call_back(self, step: Callback, instance: Instance, inputs: list[Array], outputs: list[Array]) -> None:
+    def call_back(
+        self,
+        step: Callback,
+        instance: Instance,
+        inputs: list[Array],
+        outputs: list[Array],
+        states: Sequence[Array] | None = None,
+    ) -> None:
         """Run the NumPy kernel of an op that has no native code."""
-        memory = self.memory(inputs, outputs)
+        memory = self.memory(inputs, outputs, states)
         operands = [value_at(p, memory, instance.sizes) for p in step.operands]
         record = step.record
         try:

@@ -11,6 +11,7 @@ import numpy as np
 
 from compiler import driver
 from compiler.objects import address_of
+from compiler.recorder import ROWS
 from engine.errors import TapegraphError
 from engine.state import STAMP
 
@@ -72,11 +73,12 @@ def possible(program: Program) -> bool:
     return program.native and not program.plan.grads and not program.effects
 
 
-def run(program: Program, stacks: Sequence[Array], label: int = 0) -> list[Array]:
+def run(program: Program, stacks: Sequence[Array], label: int = 0, watch: str = "off") -> list[Array]:
     """The outputs of one call for each entry along the first axis of ``stacks``, stacked likewise.
 
-    The states go from each call to the next. Raises what a call raises; then the calls before it have been made, and
-    the error's note names the one that failed, the first being number ``label``.
+    The states go from each call to the next. ``watch``: "off", or "default" (see ``Program.run``). Raises what a call
+    raises; then the calls before it have been made, and the error's note names the one that failed, the first being
+    number ``label``.
     """
     count = len(stacks[0])
     stacks = [np.ascontiguousarray(a) for a in stacks]
@@ -93,19 +95,25 @@ def run(program: Program, stacks: Sequence[Array], label: int = 0) -> list[Array
         addresses = bases + np.arange(count, dtype=np.int64)[:, None] * strides
         values = np.ascontiguousarray(addresses[:, brought.numbers] + instance.offsets)
         slots = instance.words.ctypes.data + 8 * brought.words
-        clean = np.zeros(1, np.int64)
         row, width = program.segments[0] if program.segments else (0, 0), len(slots)
-        status = _walker()(
-            driver.address(), instance.table, *row, address_of(slots), width, address_of(values), count,
-            address_of(clean),
-        )  # fmt: skip
-        if clean[0]:
-            program.leave_gradients()
-        if status:
-            number = int(clean[0])
-            try:
-                program.failed(status, instance, [a[number] for a in stacks])
-            except TapegraphError as mistake:
-                mistake.add_note(f"in batch {label + number}")
-                raise
+        clean = np.zeros(1, np.int64)
+        for first in range(0, count, ROWS if watch != "off" else count):
+            part = values[first : first + ROWS] if watch != "off" else values
+            program.watch(watch, len(part))
+            status = _walker()(
+                driver.address(), instance.table, *row, address_of(slots), width, address_of(part), len(part),
+                address_of(clean),
+            )  # fmt: skip
+            if clean[0]:
+                program.leave_gradients()
+            if status:
+                number = first + int(clean[0])
+                try:
+                    program.failed(status, instance, [a[number] for a in stacks])
+                except TapegraphError as mistake:
+                    mistake.add_note(f"in batch {label + number}")
+                    raise
+            if watch != "off":
+                behind = first + len(part)
+                program.recorder.ran_several([a[first:behind] for a in stacks], [o[first:behind] for o in outputs])
         return outputs

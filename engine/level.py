@@ -11,12 +11,18 @@ from engine.errors import ArgumentError
 
 LEVELS = ("off", "default", "checked")
 _here: ContextVar[str | None] = ContextVar("debug_level", default=None)
+_numbers: ContextVar[str | None] = ContextVar("numbers_level", default=None)
 _everywhere = "default"
 
 
 def current() -> str:
     """The level in force here: "off", "default" or "checked"."""
     return _here.get() or _everywhere
+
+
+def numbers() -> str:
+    """How closely the birth of non-finite values is watched here: the level in force, or "checked" inside ``trapping``."""
+    return _numbers.get() or _everywhere
 
 
 def set_level(name: str) -> None:
@@ -35,9 +41,26 @@ def level(name: str) -> Iterator[None]:
     """Watch programs this closely inside the block; see ``set_level``."""
     token = _here.set(_known(name))
     try:
-        yield
+        with _watching_numbers(name):
+            yield
     finally:
         _here.reset(token)
+
+
+@contextmanager
+def trapping() -> Iterator[None]:
+    """Have the birth of a non-finite value be an error inside the block, whatever the level."""
+    with _watching_numbers("checked"):
+        yield
+
+
+@contextmanager
+def _watching_numbers(name: str) -> Iterator[None]:
+    token = _numbers.set(name)
+    try:
+        yield
+    finally:
+        _numbers.reset(token)
 
 
 def _known(name: str) -> str:

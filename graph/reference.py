@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 
 from engine import effects, stepping
-from engine.compute import compute, described, known, told
+from engine.compute import compute, known, told
 from engine.errors import FeedError, Sentence
-from engine.finite import check_birth
 from engine.landing import landed
 from engine.record import Record, needed
 from engine.sizes import Dim, Shape, evaluate, names_in
@@ -39,20 +38,21 @@ def run(
     graph: Graph,
     feeds: Mapping[str, Any],
     *,
-    stop_at_nonfinite: bool = False,
+    states: Mapping[State, Array] | None = None,
+    grads: Mapping[State, Array] | None = None,
     keep: bool = False,
     effects_done: int = -1,
     look: stepping.Look | None = None,
 ) -> Result:
     """Run a graph on arrays for its inputs, by name; states and gradients are read, never written.
 
-    ``stop_at_nonfinite``: raise NonFiniteError at the first node that has a NaN or an infinity while its operands have
-    none. ``keep``: keep every node's value. ``effects_done``: how many effects to leave out, from the first; -1 for all.
-    ``look``: called after each node, those of subprograms included (``engine.stepping``). Raises FeedError for arrays that do
-    not fit the inputs, and the error that a kernel's mistake means (IndexRangeError, IntegerDivisionError), addressed to the
-    user's line.
+    ``states``, ``grads``: what these hold at the start of the run, where it is not what they hold now. ``keep``: keep
+    every node's value. ``effects_done``: how many effects to leave out, from the first; -1 for all. ``look``: called
+    after each node, those of subprograms included (``engine.stepping``); ``engine.compute.observing`` sees operands too.
+    Raises FeedError for arrays that do not fit the inputs, and the error that a kernel's mistake means
+    (IndexRangeError, IntegerDivisionError), addressed to the user's line.
     """
-    values = dict(leaves(graph, feeds))
+    values = dict(leaves(graph, feeds, states, grads))
     sizes = solve_sizes(graph, {r.attrs["name"]: values[r].shape for r in graph.inputs})
     last = {} if keep else _last_uses(graph)
     with np.errstate(all="ignore"), effects.left_out(effects_done), stepping.looking(look) as onlooker:
@@ -63,12 +63,9 @@ def run(
                 operands = [values[a] for a in record.args]
                 try:
                     values[record] = compute(record, operands, sizes)
-                    if stop_at_nonfinite:
-                        shown = described(record.args, operands)
-                        check_birth(record.op, shown, operands, values[record], record.origin)
                 except Sentence as mistake:
                     if not mistake.scope:  # else it happened in a subprogram
-                        told(mistake, record, values_of(known(record), graph, feeds))
+                        told(mistake, record, values_of(known(record), graph, feeds, states, grads))
                     raise landed(mistake, outer=graph.outer) from None
                 if onlooker is not None:
                     onlooker.seen(record, values)
@@ -83,7 +80,13 @@ def run(
     )
 
 
-def values_of(records: Iterable[Record], graph: Graph, feeds: Mapping[str, Any]) -> dict[Record, Array]:
+def values_of(
+    records: Iterable[Record],
+    graph: Graph,
+    feeds: Mapping[str, Any],
+    states: Mapping[State, Array] | None = None,
+    grads: Mapping[State, Array] | None = None,
+) -> dict[Record, Array]:
     """The values of some records over a graph's leaves: of those that follow from them without a mistake."""
     leaves = set(graph.leaves)
     wanted = [r for r in dict.fromkeys(records) if not r.op.many]
@@ -91,7 +94,7 @@ def values_of(records: Iterable[Record], graph: Graph, feeds: Mapping[str, Any])
     nodes = sorted({*leaves, *needed(wanted)}, key=lambda r: r.serial)
     part = Graph(nodes, graph.inputs, wanted, graph.states, graph.grads, graph.captured)
     try:
-        return dict(zip(wanted, run(part, feeds).outputs, strict=True))
+        return dict(zip(wanted, run(part, feeds, states=states, grads=grads).outputs, strict=True))
     except Sentence:
         return {}
 
@@ -144,8 +147,14 @@ def _solved(size: Any, name: str, sizes: Mapping[str, int], found: int) -> int:
     return low
 
 
-def leaves(graph: Graph, feeds: Mapping[str, Any]) -> list[tuple[Record, Array]]:
-    """Each leaf of a graph with its array: what is fed, and what states, gradients and captured arrays hold now."""
+def leaves(
+    graph: Graph,
+    feeds: Mapping[str, Any],
+    states: Mapping[State, Array] | None = None,
+    grads: Mapping[State, Array] | None = None,
+) -> list[tuple[Record, Array]]:
+    """Each leaf of a graph with its array: what is fed or given, what states and gradients hold now, captured arrays."""
+    states, grads = states or {}, grads or {}
     wanted = {r.attrs["name"]: r for r in graph.inputs}
     if unknown := [n for n in feeds if n not in wanted]:
         raise FeedError(
@@ -159,8 +168,8 @@ def leaves(graph: Graph, feeds: Mapping[str, Any]) -> list[tuple[Record, Array]]
         if array.dtype != record.dtype:
             raise FeedError(f"input {name!r} is {record.dtype}, the array fed {array.dtype}", op="call", origin=())
         found.append((record, array))
-    found += [(r, s._value) for s, r in graph.states.items()]
-    found += [(r, s._grad._value) for s, r in graph.grads.items()]
+    found += [(r, states.get(s, s._value)) for s, r in graph.states.items()]
+    found += [(r, s._grad._value if (held := grads.get(s)) is None else held) for s, r in graph.grads.items()]
     return found + list(graph.captured.items())
 
 

@@ -10,7 +10,6 @@ import numpy as np
 from eager.tensor import Tensor
 from engine import dispatch, level, tree
 from engine.state import State
-from tapegraph.mode import checked
 from tapegraph.selfcheck import SelfCheck
 from tapegraph.tracing import Slot
 
@@ -23,13 +22,16 @@ Array = np.ndarray[Any, Any]
 class Last:
     """The last call of a function, kept to be repeated: its arguments are checked by the native call itself.
 
-    ``interpreter``: the one it was made under. ``shaped``: whether handles as they come are what the function returns.
+    ``interpreter``, ``watch``: the one it was made under, and how closely it is watched (``level.numbers``). ``shaped``:
+    whether handles as they come are what the function returns. Where it returns None, ``delivered(args)`` may have them.
     """
 
-    __slots__ = ("call", "interpreter", "lock", "owner", "shaped")
+    __slots__ = ("call", "delivered", "interpreter", "lock", "owner", "shaped", "watch")
 
-    def __init__(self, program: Program, quick: Any, owner: Any, shaped: bool) -> None:
+    def __init__(self, program: Program, quick: Any, owner: Any, shaped: bool, watch: str) -> None:
         self.call = quick.call
+        self.delivered = program.recorder.delivered
+        self.watch = watch
         self.lock = program.lock
         self.interpreter = dispatch.current()
         self.owner = owner
@@ -60,23 +62,25 @@ class Calls:
         for look in watchers():
             look(program, arrays)
         first, self.first = self.first, False
-        if checked():
-            results = program.run_checked(arrays)
-        elif first and level.current() != "off":
-            results = self.check.run(program, arrays)
+        watch = level.numbers()
+        if first and watch == "default":
+            results = self.check.run(program, arrays, watch)
         else:
-            results = program.run(arrays)
+            results = program.run(arrays, watch)
         return results, self.rebuild([Tensor(r) for r in results])
 
     def quick(self, arrays: Sequence[Array], owner: Any) -> tuple[Any, Last | None]:
         """What the function returns, and the call to be repeated where it was a quick one."""
         program = self.program
-        if not checked() and not self.first and not watchers():
+        watch = level.numbers()
+        if watch != "checked" and not self.first and not watchers():
             with program.lock:
-                quick = program.quick(tuple([a.shape for a in arrays]), Tensor, self.had)
+                quick = program.quick(tuple([a.shape for a in arrays]), Tensor, self.had, watch)
                 found = None if quick is None else quick.call(*arrays)
+                if quick is not None and found is None:
+                    found = program.recorder.delivered(arrays)
             if quick is not None and found is not None:
-                last = Last(program, quick, owner, self.shaped)
+                last = Last(program, quick, owner, self.shaped, watch)
                 return found if self.shaped else self.rebuild(found), last
         return self.run(arrays)[1], None
 

@@ -15,6 +15,7 @@ from engine.effects import ORDER
 from engine.errors import ArgumentError, FeedError
 from engine.handle import Handle
 from engine.landing import entrance
+from engine.level import numbers
 from engine.requirements import Requirement
 from engine.size_policy import Undecided, size_policy
 from engine.sizes import Dim, Shape, Size, substitute
@@ -23,7 +24,6 @@ from graph.graph import Graph
 from graph.symbol import Symbol
 from graph.trace import Trace
 from tapegraph.calls import Calls, Last, watchers
-from tapegraph.mode import checked
 from tapegraph.selfcheck import SelfCheck
 from tapegraph.tracing import Slot
 
@@ -126,9 +126,11 @@ class Compiled:
     @entrance
     def __call__(self, *args: Any, **feeds: Any) -> Any:
         last = self._last
-        if last is not None and not feeds and not checked() and not watchers():
+        if last is not None and not feeds and numbers() == last.watch and not watchers():
             with last.lock:
                 found = last.call(*args)
+                if found is None:
+                    found = last.delivered(args)
             if found is not None:
                 return found if last.shaped else self.calls.rebuild(found)
         names = self.program.names

@@ -15,12 +15,13 @@ from eager.tensor import Tensor
 from engine import dispatch, effects
 from engine.errors import ArgumentError, UnsupportedError
 from engine.landing import MISTAKES, clear, entrance
+from engine.level import numbers
 from engine.sizes import Dim
 from graph.builder import Builder
 from tapegraph.calls import Last
 from tapegraph.making import Making
 from tapegraph.many import many
-from tapegraph.mode import checked, current_mode
+from tapegraph.mode import current_mode
 from tapegraph.signature import key_text, signature
 from tapegraph.tiers import Start, line_by_line
 from tapegraph.version import Version
@@ -75,10 +76,12 @@ class Function:
                 and not kwargs
                 and interpreter is last.interpreter
                 and (version := last.owner).count < version.due
-                and not checked()
+                and numbers() == last.watch
             ):
                 with last.lock:
                     found = last.call(*args)
+                    if found is None:
+                        found = last.delivered(args)
                 if found is not None:
                     version.count += 1
                     return found if last.shaped else version.calls.rebuild(found)

@@ -11,9 +11,10 @@ import numpy as np
 from eager.tensor import Tensor
 from engine import dispatch, tree
 from engine.errors import ArgumentError, ShapeError
+from engine.level import numbers
 from graph.builder import Builder
 from tapegraph.calls import watchers
-from tapegraph.mode import checked, current_mode
+from tapegraph.mode import current_mode
 from tapegraph.signature import signature
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def _ahead(function: Function, given: Call, number: int, label: int) -> Any:
     """The batches from this one on in one native call; None where they must be called one by one."""
     if (
         (not function.always and current_mode() == "eager")
-        or checked()
+        or numbers() == "checked"
         or watchers()
         or isinstance(dispatch.current(), Builder)
     ):
@@ -116,7 +117,7 @@ def _ahead(function: Function, given: Call, number: int, label: int) -> Any:
         return None
     args, kwargs = _part(given, slice(number, None))
     stacks = [_value(leaf) for leaf in tree.leaves([*args, *kwargs.values()]) if _array(leaf)]
-    results = several.run(version.program, stacks, label)
+    results = several.run(version.program, stacks, label, numbers())
     version.count += len(stacks[0])
     return version.calls.rebuild([Tensor(r) for r in results])
 

@@ -10,7 +10,6 @@ from engine import dispatch
 from engine.errors import ArgumentError
 
 _mode: ContextVar[str] = ContextVar("mode", default="eager")
-_checked: ContextVar[bool] = ContextVar("checked", default=False)
 
 
 def current_mode() -> str:
@@ -53,18 +52,3 @@ def enable_grad() -> Iterator[None]:
     """Record gradients inside the block, also within ``no_grad``."""
     with dispatch.interpret(dispatch.current().with_grad(True)):
         yield
-
-
-def checked() -> bool:
-    """Whether compiled calls look for the birth of non-finite values here."""
-    return _checked.get()
-
-
-@contextmanager
-def checking() -> Iterator[None]:
-    """Have compiled calls look for the birth of non-finite values inside the block."""
-    token = _checked.set(True)
-    try:
-        yield
-    finally:
-        _checked.reset(token)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from eager import detective
-from tapegraph.mode import checking
+from engine import level
 
 
 @contextmanager
@@ -16,5 +16,5 @@ def detect_nonfinite() -> Iterator[None]:
     Eager mode looks at every result as it is computed. A compiled call looks at its outputs and new states; if one is
     not finite, the call is replayed node by node from the same states, which are left as they were.
     """
-    with detective.detect_nonfinite(), checking():
+    with detective.detect_nonfinite(), level.trapping():
         yield

@@ -37,7 +37,7 @@ class SelfCheck:
         self.allowed = SHARE * compiling
         self.outcome = "at the first call"
 
-    def run(self, program: Program, arrays: Sequence[Array]) -> list[Array]:
+    def run(self, program: Program, arrays: Sequence[Array], watch: str) -> list[Array]:
         """The call's results, compared with the traced graph run by its NumPy kernels where that costs little.
 
         Where they differ by more than rounding, and a rule, a kernel or the plan is found to blame, there is a
@@ -46,13 +46,13 @@ class SelfCheck:
         needed = expected(program, arrays)
         if needed > self.allowed:
             self.outcome = f"left out: it would take some {1e3 * needed:.3g} ms, compiling took {1e3 * self.allowed / SHARE:.3g} ms"
-            return program.run(arrays)
+            return program.run(arrays, watch)
         try:
             meant = reference.run(program.traced, dict(zip(program.names, arrays, strict=True)))
         except TapegraphError:
-            return program.run(arrays)  # which raises the same
+            return program.run(arrays, watch)  # which raises the same
         before = [(s, s._value, s._grad) for s in program.plan.states]
-        results = program.run(arrays)
+        results = program.run(arrays, watch)
         pairs = [*zip(results, meant.outputs, strict=True)]
         pairs += [(s._value, value) for s, value in meant.updates.items()]
         pairs += [(s._grad._value, value) for s, value in meant.grads.items() if value is not None]

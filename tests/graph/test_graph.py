@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import numpy as np
@@ -12,6 +13,7 @@ import tapegraph as tg
 from engine.errors import FeedError, IndexRangeError, InternalError, NonFiniteError
 from engine.record import Record
 from engine.sizes import Dim
+from graph import births
 from graph.phases import PHASES, optimize
 from graph.reference import run, solve_sizes
 from graph.verify import verify
@@ -165,14 +167,16 @@ def test_a_trap_is_addressed_to_the_users_line():
         run(graph, {"x": np.ones(3, "f4"), "k": np.array([0, 3])})
 
 
-def test_stops_at_the_first_nonfinite_value():
+def test_non_finite_results_are_followed_back_to_their_birth():
     graph = traced(lambda x: tg.exp(tg.log(x) * 2), **VECTOR)
     x = np.ones((2, 4), "f4")
-    run(graph, {"x": x}, stop_at_nonfinite=True)
+    assert births.find(graph, {"x": x}).birth is None
     x[1, 1] = 0
-    run(graph, {"x": x})
-    with pytest.raises(NonFiniteError, match=r"log: makes an infinity at index[\s\S]*tg.log"):
-        run(graph, {"x": x}, stop_at_nonfinite=True)
+    assert births.find(graph, {"x": x}).birth is None  # exp(-inf) is 0
+    x[1, 1] = -1
+    verdict = births.find(graph, {"x": x})
+    assert not verdict.finite and verdict.birth.values[0] is x
+    assert re.match(r"log: makes a NaN at index[\s\S]*tg.log", str(verdict.birth.told(NonFiniteError)))
 
 
 # ------------------------------------------------------------------------------------------ phases

@@ -1,0 +1,103 @@
+"""Births in a graph: at which node the non-finite values among a run's results were born."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from engine.compute import observing
+from engine.finite import Birth, birth, finite, nan_birth
+from engine.lowering import Control
+from engine.record import Record
+from engine.state import State
+from graph import reference
+from graph.graph import Graph
+
+Array = np.ndarray[Any, Any]
+
+
+class Verdict:
+    """What a run on the reference kernels shows: ``finite``, whether its results are; ``birth``, where one was born."""
+
+    def __init__(self, finite: bool, birth: Birth | None) -> None:
+        self.finite, self.birth = finite, birth
+
+
+def find(
+    graph: Graph,
+    feeds: Mapping[str, Any],
+    *,
+    states: Mapping[State, Array] | None = None,
+    grads: Mapping[State, Array] | None = None,
+) -> Verdict:
+    """Run a graph node by node, as ``reference.run`` does, and follow non-finite results back to where they were born.
+
+    A value that reaches no result is nobody's birth: one that ``where`` leaves out, or that saturates. Nor is what comes
+    in with the feeds and states, or stands in the program as a constant.
+    """
+    watch = _Watch(graph)
+    with observing(watch):
+        reference.run(graph, feeds, states=states, grads=grads)
+    return Verdict(not any(r in watch.bad for r in graph.results), watch.first(graph.results))
+
+
+class _Watch:
+    """Notes each node with a non-finite value, and those that made it of finite ones."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.nodes = set(graph.nodes)
+        self.bad: set[Record] = set()
+        self.born: dict[Record, Birth] = {}
+        self.nans: dict[Record, Birth] = {}  # made of infinities
+        self._inside: list[tuple[int, Birth]] = []  # (step, birth) in the body of the node being computed
+        self._turns: dict[Record, int] = {}
+
+    def __call__(self, record: Record, operands: list[Any], value: Any) -> None:
+        if record not in self.nodes:
+            self._turns[record] = self._turns.get(record, -1) + 1
+        if finite(value):
+            if record in self.nodes:
+                self._leave()
+            return
+        found = birth(record.op, operands, operands, value, record.origin)
+        if record not in self.nodes:
+            if found is not None and not isinstance(record.op.lower, Control):
+                self._inside.append((self._turns[record], found))
+            return
+        self.bad.add(record)
+        if found is not None:
+            self.born[record] = self._innermost(record, found)
+        elif (nan := nan_birth(record.op, operands, operands, value, record.origin)) is not None:
+            self.nans[record] = self._innermost(record, nan)
+        self._leave()
+
+    def _leave(self) -> None:
+        self._inside.clear()
+        self._turns.clear()
+
+    def _innermost(self, record: Record, found: Birth) -> Birth:
+        """The birth in the body of a loop or a branch, which is where the user wrote it."""
+        if not self._inside:
+            return found
+        turn, inner = self._inside[0]
+        if isinstance(record.op.lower, Control) and record.op.lower.kind != "switch":
+            step = max(self._turns.values()) - turn if record.attrs.get("reverse") else turn
+            inner.place = f", in step {step} of the {record.op.name}"
+        return inner
+
+    def first(self, results: Iterable[Record]) -> Birth | None:
+        """The earliest birth that one of the results was made of."""
+        seen = {r for r in results if r in self.bad}
+        stack = list(seen)
+        while stack:
+            for parent in stack.pop().args:
+                if parent in self.bad and parent not in seen:
+                    seen.add(parent)
+                    stack.append(parent)
+        for births in (self.born, self.nans):
+            found = [r for r in births if r in seen]
+            if found:
+                return births[min(found, key=lambda r: r.serial)]
+        return None
