@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from engine import effects
 from engine.errors import Sentence
 from engine.finite import LARGE, Birth, finite
 from engine.origin import union
@@ -88,7 +89,8 @@ def _again(program: Program, entry: Entry, held: dict[State, Array], recorder: R
     states = [held.get(s, s._value) for s in plan.states]
     instance.point_at(states)
     outputs = [np.empty(*of) for of in instance.outputs]
-    program.compute(instance, list(entry.arrays), entry.grads, outputs, states)
+    with effects.left_out():
+        program.compute(instance, list(entry.arrays), entry.grads, outputs, states)
     looked_at = [*outputs, *(held[s] for s in recorder.updated if s not in recorder.exempt), *recorder.left()]
     return Call(entry, before, outputs, all(map(finite, looked_at)))
 

@@ -85,6 +85,7 @@ class Quick:
         for number, (shape, dtype) in enumerate(instance.outputs):
             places = program.results.places(number, shape, dtype)
             words += self._array(len(plan.inputs) + number, shape, dtype, places)
+        self.tests = slice(len(words), len(words) + len(tests))
         words += tests
         self.record = np.array(words, np.int64)
         self.call: Call = driver.builtin("call", text, self.record)
@@ -102,5 +103,11 @@ class Quick:
         self.record[_FIELDS["watched"]] = watched
         if self.stamp is not self.instance.stamp:
             self.record[self.states] = [id(s._value) for s in self.updated]
+            self.record[self.tests] = self.instance.program.recorder.tests(self.instance.outputs)
             self.record[_FIELDS["stamp"]] = id(self.instance.stamp)
             self.stamp = self.instance.stamp  # held, so that no other object has its address
+
+    def expire(self) -> None:
+        """Have the next call look again at all there is to take note of."""
+        self.record[_FIELDS["stamp"]] = 0
+        self.stamp = None

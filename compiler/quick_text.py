@@ -15,7 +15,7 @@ import re
 
 from compiler.objects import C_CONTIGUOUS, DATA, DESCR, DIMS, FLAGS, RANK, TYPE
 from compiler.quick_parts import HOLD, KEEP, LOG, POINT, SPARE, following, load, loop
-from compiler.recorder import BAD, CAPACITY, MASK, POSITION
+from compiler.recorder import BAD, CAPACITY, LOOKING, MASK, POSITION
 from compiler.survey import LOOK
 
 HEADER = "walk table first last stamp_at stamp array_type handle_type none create"
@@ -138,9 +138,12 @@ _TEST = f"""{load("number", "test.at", 0, "i64")}
 {load("test.data", "test.at", 8)}
 {load("test.count", "test.at", 16, "i64")}
 {load("test.kind", "test.at", 24, "i64")}
-{load("always", "test.at", 32, "i64")}
-  %each_time = icmp ne i64 %always, 0
-  %wanted_now = or i1 %each_time, %at_first
+{load("when", "test.at", 32, "i64")}
+  %each_time = icmp eq i64 %when, 1
+  %if_looking = icmp eq i64 %when, 2
+  %looking_now = and i1 %if_looking, %is_looking
+  %often = or i1 %each_time, %looking_now
+  %wanted_now = or i1 %often, %at_first
   br i1 %wanted_now, label %test.now, label %test.end
 test.now:
   %is_result = icmp sge i64 %number, 0
@@ -259,6 +262,8 @@ logging:
 {load("position", "log", 8 * POSITION, "i64")}
 {load("capacity", "log", 8 * CAPACITY, "i64")}
 {load("mask", "log", 8 * MASK, "i64")}
+{load("looking", "log", 8 * LOOKING, "i64")}
+  %is_looking = icmp ne i64 %looking, 0
   %at_first = icmp eq i64 %position, 0
   %position1 = add i64 %position, 1
   %position2 = and i64 %position1, %mask

@@ -18,7 +18,9 @@ import numpy as np
 from compiler import survey
 from compiler.objects import address_of
 from engine.errors import NonFiniteError
+from engine.landing import landed
 from engine.notices import NonFiniteWarning, warn
+from engine.origin import capture
 from engine.state import STAMP, State
 
 if TYPE_CHECKING:
@@ -30,8 +32,9 @@ ROWS = 512  # calls recorded at most
 BYTES = 32 << 20  # of what they were fed
 SHARE = 0.01  # of the time, for copying states and looking at them
 SMALL = 1 << 12  # elements of a result looked at after each call; larger ones in the first call after a copy
-OWN = 3e-6  # seconds that a turn takes beside its survey
-POSITION, CAPACITY, MASK, BAD = range(4)  # words that the native call reads and writes; MASK wraps the position
+OWN, CALLING = 3e-6, 1e-6  # seconds that a turn takes beside its surveys, and that calling one takes
+# Words that the native call reads and writes. MASK wraps the position; LOOKING: whether states are looked at each time.
+POSITION, CAPACITY, MASK, BAD, LOOKING = range(5)
 
 
 @dataclass
@@ -59,13 +62,14 @@ class Recorder:
         self.copies = [np.empty_like(s._value, order="C") for s in self.copied]
         self.recording = bool(self.updated)
         self.ring = np.full((ROWS if self.recording else 1, max(1, len(plan.inputs))), None, object)
-        self.words = np.array([0, 1, -1, 0] if self.recording else [0, -1, 31, 0], np.int64)
+        self.words = np.array([0, 1, -1, 0, 1] if self.recording else [0, -1, 31, 0, 0], np.int64)
         self.slot = np.full(1, None, object)
         self.grads: dict[int, Mapping[State, Array]] = {}  # by position, as the next
         self.changes: dict[int, dict[State, Array]] = {}
         self.stacks: dict[int, Sequence[Array]] = {}  # of several calls in one, from this position on
         self.held: dict[State, Any] = {}  # weak references to the states' arrays
         self.exempt: set[State] = set()  # states that hold NaN or infinities for good reason
+        self.looking = self.copying = np.zeros((0, 4), np.int64)  # surveys of the states
         self.valid = False  # whether the copies and what is recorded lead to the states as they are
         self.stamp: Any = None
         self.turned = 0.0
@@ -75,9 +79,9 @@ class Recorder:
     # ------------------------------------------------------------------------------------ what a call does
 
     def tests(self, outputs: Sequence[tuple[tuple[int, ...], Any]]) -> list[int]:
-        """What a native call looks at, five words for each: number of a result or -1, address, count, kind, whether always.
+        """What a native call looks at, five words for each: number of a result or -1, address, count, kind, and when.
 
-        ``outputs``: shape and dtype of each.
+        When: 0, in the first call after a copy; 1, in each; 2, while LOOKING. ``outputs``: shape and dtype of each.
         """
         words = []
         for number, (shape, dtype) in enumerate(outputs):
@@ -86,6 +90,8 @@ class Recorder:
         for array in self.left():
             if array.dtype.kind == "f":
                 words += [-1, address_of(array), array.size, array.itemsize, 1]
+        for address, _, count, kind in self.looking.tolist():
+            words += [-1, address, count, kind, 2]
         return words
 
     def begin(self, strict: bool, calls: int = 1) -> None:
@@ -112,6 +118,7 @@ class Recorder:
                 self.grads[position] = grads
         self.words[POSITION] = (position + 1) & int(self.words[MASK])
         bad = self._bad(outputs, whole=strict or position == 0)
+        bad = bad or (bool(self.words[LOOKING]) and survey.first_bad(self.looking) is not None)
         if bad or strict or self.words[POSITION] == self.words[CAPACITY]:
             self.look(arrays, bad, strict)
 
@@ -172,12 +179,18 @@ class Recorder:
     def _copy(self) -> None:
         """Begin anew from the states as they are; those that are not finite now are nobody's birth."""
         while (number := survey.first_bad(self.looking)) is not None:
-            self.exempt.add(self.copied[number])
-            self._table()
+            self._exempt(self.exempt | {self.copied[number]})
         survey.first_bad(self.copying)
         self._forget()
         self.valid = True
         self.turned = perf_counter()
+
+    def _exempt(self, states: set[State]) -> None:
+        self.exempt = states
+        self._table()
+        for instance in self.program.instances.values():
+            if instance.quick is not None:
+                instance.quick.expire()
 
     def _forget(self) -> None:
         self.words[POSITION] = 0
@@ -204,6 +217,7 @@ class Recorder:
         started = perf_counter()
         calls = max(1, int(self.words[POSITION]))
         found = survey.first_bad(self.looking)
+        looked = perf_counter() - started
         if found is not None and not self.quiet:
             self._inquire(arrays, strict)
             return
@@ -212,7 +226,9 @@ class Recorder:
                 self.quiet = False
             survey.first_bad(self.copying)
         now = perf_counter()
-        wanted = (now - started + OWN) * calls / (SHARE * max(started - self.turned, 1e-7))
+        share = SHARE * max(started - self.turned, 1e-7) / calls
+        wanted = (now - started + OWN) / share
+        self.words[LOOKING] = looked - CALLING <= share
         fed = sum(a.nbytes for a in arrays)
         self.words[CAPACITY] = max(1, min(int(wanted), 4 * int(self.words[CAPACITY]), ROWS, BYTES // max(1, fed)))
         self._forget()
@@ -233,10 +249,9 @@ class Recorder:
         if self.recording:
             self._copy()
             if told is not None and not strict:
-                self.exempt.clear()
-                self._table()
+                self._exempt(set())
         if strict and told is not None:
-            raise told
+            raise landed(told, outer=capture())
         if told is not None:
             warn(told)
 

@@ -192,10 +192,10 @@ class Program:
         self.own_states()
         if instance.stamp is not STAMP.now:
             instance.point_at_states()
+        self.watch(watch)
         if instance.quick is None:
             instance.quick = Quick(instance, handle, had)
         instance.quick.renew(watch != "off")
-        self.watch(watch)
         return instance.quick
 
     def own_states(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ import numpy as np
 from eager import tape
 from eager.convert import array_of
 from eager.tensor import Tensor
-from engine import broadcasts, dtypes, origin
+from engine import broadcasts, dtypes, followed, origin
 from engine.errors import DTypeError, ShapeError, Trap, trapped
 from engine.handle import Handle
 from engine.op import Op
@@ -20,14 +19,12 @@ from engine.record import Record
 from engine.spec import Several, Spec
 from engine.state import Pending, State
 
-# NumPy reports 1/0 or log(-1) as a warning at our own line; IEEE values are the meaning here, as in PyTorch and JAX.
-warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"(eager|engine)\.")
-
 _new_tensor = Tensor.__new__
 _ndarray = np.ndarray
 _asarray = np.asarray
 _write = tape.write
 _apart = tape.apart
+_alive = followed.alive
 
 # What sends an op from the quick way to the thorough one, which finds the cause and raises the engine's own error.
 _SURPRISES = (AttributeError, LookupError, TypeError, ValueError, Trap)
@@ -64,6 +61,8 @@ class Eager:
         return RECORDING if enabled else SILENT
 
     def apply(self, op: Op, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
+        if _alive and (born := followed.origin_of([getattr(a, "_value", None) for a in args])) is not None:
+            return self._following(born, op, args, attrs)
         # The quick way, for one or two operands of one dtype that prepare would hand on as they are.
         if not op.whole or len(args) > 2:
             return self._other(op, args, attrs)
@@ -138,6 +137,8 @@ class Eager:
                     return tensor
         except _SURPRISES:
             pass
+        except RuntimeWarning:
+            return self._flagged(op, args, attrs)
         return self._thorough(op, args, attrs)
 
     def _other(self, op: Op, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
@@ -163,6 +164,21 @@ class Eager:
         args = op.prepare(args)
         return self._compute(op, args, [self._value(a, op) for a in args], attrs)
 
+    def _flagged(self, op: Op, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
+        """An op that raised a floating-point flag, computed again: something may have been born in it."""
+        with np.errstate(all="ignore"):
+            result = self._thorough(op, args, attrs)
+        values = [self._value(a, op) for a in args]
+        followed.note(op, args, values, [r._value for r in (result if op.many else (result,))])
+        return result
+
+    def _following(self, born: Any, op: Op, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
+        """An op on a value that is followed: its results are too, unless they are finite again."""
+        with np.errstate(all="ignore"):
+            result = self._thorough(op, args, attrs)
+        followed.follow([r._value for r in (result if op.many else (result,))], born)
+        return result
+
     def _value(self, a: Any, op: Op) -> Any:
         if not isinstance(a, Handle):
             return a
@@ -178,6 +194,8 @@ class Eager:
             out = op.kernel(*values, **attrs)
         except Trap as trap:
             raise trapped(trap, op.name, args, origin.capture()) from None
+        except RuntimeWarning:
+            return self._flagged(op, args, attrs)
         except _MISTAKES:
             op.spec(op.prepare(args), attrs)  # the engine's own error, at the user's line
             raise
@@ -254,6 +272,7 @@ class Eager:
         return None if ref is None else ref()
 
     def asarray(self, value: Any, dtype: Any) -> Tensor:
+        followed.listen()
         return Tensor(array_of(value, dtype))
 
     def read(self, state: State) -> Tensor:
@@ -261,6 +280,8 @@ class Eager:
 
     def assign(self, state: State, value: Any) -> None:
         array = value._value
+        if _alive:
+            followed.reached(array)
         # Static mode writes in place where it is the only one to hold the array; only an owner's count tells.
         if array.base is not None or not array.flags.c_contiguous or not array.flags.writeable:
             array = np.array(array, order="C")
@@ -286,6 +307,8 @@ class Eager:
                 value = self.asarray(value, leaf.dtype)
             if value.shape != leaf.shape:
                 raise ShapeError("a gradient has the shape of its tensor", op="grad", operands=(leaf, value))
+        if _alive and value is not None:
+            followed.reached(value._value)
         leaf._grad = value
 
     def require_grad(self, handle: Any, requires: bool) -> None:

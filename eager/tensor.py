@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from engine import dispatch, dtypes
+from engine import dispatch, dtypes, followed
 from engine.errors import ArgumentError, DTypeError, GradientError
 from engine.handle import Handle, refuse_rebind
 from engine.landing import entrances
@@ -83,6 +83,8 @@ class Tensor(Handle):
                 "a gradient rule looked at a value its op does not declare in keeps",
                 op=self._record and self._record.op.name,
             )
+        if followed.alive:
+            followed.reached(self._value)
         return self._value
 
     def numpy(self) -> np.ndarray[Any, Any]:
@@ -177,7 +179,7 @@ class Tensor(Handle):
     def __repr__(self) -> str:
         if self._value is None:
             return f"tensor(value not kept, shape={self.shape}, dtype={self.dtype.name})"
-        body = np.array2string(self._value, separator=", ", prefix="tensor(")
+        body = np.array2string(self._array(), separator=", ", prefix="tensor(")
         tail = "" if self.dtype in (np.float32, np.int64, np.bool_) else f", dtype={self.dtype.name}"
         if self._record is not None:
             tail += ", requires_grad=True" if self.is_leaf else f", grad_fn={self._record.op.name}"

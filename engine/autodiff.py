@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 from typing import Any
 
-from engine import dispatch, origin, tree
+from engine import dispatch, followed, origin, tree
 from engine.errors import GradientError, InternalError, ShapeError
 from engine.handle import Handle, install_methods
 from engine.landing import entrance
@@ -200,6 +200,9 @@ def backward(y: Any, gradient: Any = None, *, create_graph: bool = False) -> Non
             operands=(y,),
             fix="make it from a Parameter or a tensor with requires_grad=True, outside no_grad()",
         )
+    followed.listen()
+    if followed.alive:
+        followed.reached(getattr(y, "_value", None))
     if hasattr(interpreter, "goes_back"):
         interpreter.goes_back(y)
     outer = dispatch.enter(interpreter.with_grad(create_graph))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any, TypeVar
 
 import numpy as np
@@ -21,38 +22,45 @@ LARGE = 1e9  # a value that training does not reach unless it diverges
 
 @dataclass
 class Birth:
-    """An application of an op that made a NaN or an infinity ``out`` of ``values`` that have none.
+    """An application of an op that made a NaN or an infinity of ``values`` that have none.
 
-    ``operands``: the values as the program names them. ``place``: a word on where in a loop it happened.
+    ``operands``: the values as the program names them. ``made``, ``index``: what stands first, and where in the result,
+    of ``shape``; ``count``: of such elements. ``place``: a word on where in a loop it happened. The result itself is not
+    held: whoever follows it wants to know when it is gone.
     """
 
     op: Op
     operands: Sequence[Any]
     values: Sequence[Any]
-    out: Array
     origin: Origin
+    made: str
+    shape: tuple[int, ...]
+    index: tuple[int, ...]
+    count: int
     place: str = ""
+    known: bool = False  # whether it has been told
+    scope: Mapping[str, Any] | None = None  # what the names of the user's innermost frame stood for
 
     def told(self, kind: type[Told], story: str = "") -> Told:
         """The birth as an error or a warning: op, operands, the user's line, the first bad index and what stands there.
 
         ``story``: what else is known of it.
         """
-        bad = ~np.isfinite(self.out)
-        index = tuple(int(i) for i in np.argwhere(bad)[0])
-        made = "a NaN" if np.isnan(self.out[index]) else "an infinity"
-        where = f" at index {list(index)}" if index else ""
-        count = int(bad.sum())
-        rest = f" ({count} of {self.out.size} elements are not finite)" if self.out.size > 1 else ""
-        there = values_at(self.op, self.values, self.out.shape, index)
+        size = prod(self.shape)
+        where = f" at index {list(self.index)}" if self.index else ""
+        rest = f" ({self.count} of {size} elements are not finite)" if size > 1 else ""
+        there = values_at(self.op, self.values, self.shape, self.index)
         source = "finite operands" if all(map(finite, self.values)) else "infinities"
-        return kind(
-            f"makes {made}{where} out of {source}{_shown(there)}{rest}{self.place}{story}",
+        told = kind(
+            f"makes {self.made}{where} out of {source}{_shown(there)}{rest}{self.place}{story}",
             op=self.op.name,
             operands=self.operands,
             fix=self._fix(there),
             origin=self.origin,
         )
+        if self.scope is not None:
+            told.scope = self.scope
+        return told
 
     def _fix(self, there: Sequence[Any]) -> str:
         largest = max((abs(v) for v in there), default=0) if there else max(map(_largest, self.values), default=0)
@@ -77,7 +85,7 @@ def birth(op: Op, operands: Sequence[Any], values: Sequence[Any], out: Any, orig
     if op is RESULT or not values:
         return None
     bad = next((one for one in (out if op.many else (out,)) if not finite(one)), None)
-    return None if bad is None or not all(map(finite, values)) else Birth(op, operands, values, bad, origin)
+    return None if bad is None or not all(map(finite, values)) else _born(op, operands, values, bad, origin)
 
 
 def nan_birth(op: Op, operands: Sequence[Any], values: Sequence[Any], out: Any, origin: Origin) -> Birth | None:
@@ -85,7 +93,14 @@ def nan_birth(op: Op, operands: Sequence[Any], values: Sequence[Any], out: Any, 
     if op is RESULT or not values:
         return None
     bad = next((one for one in (out if op.many else (out,)) if _has_nan(one)), None)
-    return None if bad is None or any(map(_has_nan, values)) else Birth(op, operands, values, bad, origin)
+    return None if bad is None or any(map(_has_nan, values)) else _born(op, operands, values, bad, origin)
+
+
+def _born(op: Op, operands: Sequence[Any], values: Sequence[Any], out: Array, origin: Origin) -> Birth:
+    bad = ~np.isfinite(out)
+    index = tuple(int(i) for i in np.argwhere(bad)[0])
+    made = "a NaN" if np.isnan(out[index]) else "an infinity"
+    return Birth(op, operands, values, origin, made, out.shape, index, int(bad.sum()))
 
 
 def check_birth(op: Op, operands: Sequence[Any], values: Sequence[Any], out: Any, origin: Origin) -> None:

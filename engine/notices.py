@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import warnings
 
-from engine import level
+from engine import level, origin
 from engine.errors import Sentence
+from engine.landing import landed
 
 
 class TapegraphWarning(Sentence, UserWarning):
@@ -45,11 +46,16 @@ def warn(notice: TapegraphWarning) -> None:
     if now == "off":
         return
     if now == "checked":
-        raise notice
+        raise landed(notice, outer=origin.capture())
     if _shown[0] is not warnings.filters:
         _shown = (warnings.filters, set())  # type: ignore[assignment]
     place = notice.place
     key = (type(notice), place and (place.file, place.line, place.column))
     if key not in _shown[1]:
         _shown[1].add(key)
-        warnings.warn_explicit(notice, type(notice), place.file if place else "tapegraph", place.line if place else 0)
+        try:
+            warnings.warn_explicit(
+                notice, type(notice), place.file if place else "tapegraph", place.line if place else 0
+            )
+        except type(notice) as raised:  # the filters make an error of it
+            raise landed(raised, outer=origin.capture()) from None

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.compute import observing
+from engine.compute import described, observing
 from engine.finite import Birth, birth, finite, nan_birth
 from engine.lowering import Control
 from engine.record import Record
@@ -40,7 +40,12 @@ def find(
     watch = _Watch(graph)
     with observing(watch):
         reference.run(graph, feeds, states=states, grads=grads)
-    return Verdict(not any(r in watch.bad for r in graph.results), watch.first(graph.results))
+    record, born = watch.first(graph.results)
+    if record is not None and born is not None:
+        scope: dict[str, Record] = getattr(record, "scope", {})
+        values = reference.values_of(scope.values(), graph, feeds, states, grads)
+        born.scope = {name: values[r] for name, r in scope.items() if r in values}
+    return Verdict(not any(r in watch.bad for r in graph.results), born)
 
 
 class _Watch:
@@ -61,7 +66,8 @@ class _Watch:
             if record in self.nodes:
                 self._leave()
             return
-        found = birth(record.op, operands, operands, value, record.origin)
+        named = described(record.args, operands)
+        found = birth(record.op, named, operands, value, record.origin)
         if record not in self.nodes:
             if found is not None and not isinstance(record.op.lower, Control):
                 self._inside.append((self._turns[record], found))
@@ -69,7 +75,7 @@ class _Watch:
         self.bad.add(record)
         if found is not None:
             self.born[record] = self._innermost(record, found)
-        elif (nan := nan_birth(record.op, operands, operands, value, record.origin)) is not None:
+        elif (nan := nan_birth(record.op, named, operands, value, record.origin)) is not None:
             self.nans[record] = self._innermost(record, nan)
         self._leave()
 
@@ -87,8 +93,8 @@ class _Watch:
             inner.place = f", in step {step} of the {record.op.name}"
         return inner
 
-    def first(self, results: Iterable[Record]) -> Birth | None:
-        """The earliest birth that one of the results was made of."""
+    def first(self, results: Iterable[Record]) -> tuple[Record | None, Birth | None]:
+        """The earliest birth that one of the results was made of, and its node."""
         seen = {r for r in results if r in self.bad}
         stack = list(seen)
         while stack:
@@ -99,5 +105,6 @@ class _Watch:
         for births in (self.born, self.nans):
             found = [r for r in births if r in seen]
             if found:
-                return births[min(found, key=lambda r: r.serial)]
-        return None
+                record = min(found, key=lambda r: r.serial)
+                return record, births[record]
+        return None, None

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from eager.tensor import Tensor
+from engine import followed
 from engine.state import Parameter, State
 
 Change = Callable[[Any, Any, Mapping[str, Any]], Any]  # (value, gradient, slots) -> the new value
@@ -49,6 +50,8 @@ def change_in_blocks(change: Change, pairs: Sequence[tuple[Parameter, Any]], slo
         held = {name: _Slot(Tensor(_joined(old[name], places))) for name in slots}
         value = change(Tensor(_joined(old[""], places)), Tensor(_joined(gradients, places)), held)
         for name, found in [("", value), *((n, s.value) for n, s in held.items() if s.assigned)]:
+            if followed.alive:
+                followed.reached(found._value)
             if name not in new:
                 new[name] = [np.empty_like(a) for a in old[name]]
             _deal_out(found._value, new[name], places)
