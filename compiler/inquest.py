@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from compiler.objects import address_of
 from engine import effects
 from engine.errors import Sentence
 from engine.finite import LARGE, Birth, finite
@@ -87,10 +88,12 @@ def _again(program: Program, entry: Entry, held: dict[State, Array], recorder: R
     instance = program.instance(tuple([a.shape for a in entry.arrays]))
     before = {s: a.copy() for s, a in held.items()}
     states = [held.get(s, s._value) for s in plan.states]
-    instance.point_at(states)
     outputs = [np.empty(*of) for of in instance.outputs]
+    program.held = dict(entry.grads)
+    instance.point_at(states)
+    instance.bring([address_of(a) for a in (*entry.arrays, *outputs, *program.held.values())])
     with effects.left_out():
-        program.compute(instance, list(entry.arrays), entry.grads, outputs, states)
+        program.execute(instance, list(entry.arrays), outputs, states)
     looked_at = [*outputs, *(held[s] for s in recorder.updated if s not in recorder.exempt), *recorder.left()]
     return Call(entry, before, outputs, all(map(finite, looked_at)))
 

@@ -98,6 +98,8 @@ class Recorder:
         """Before a call, or several: have copies of the states as they are, or (unless ``strict``) as they were."""
         if self.stamp is not STAMP.now:
             self._look_again()
+        if not self.valid:
+            self.quiet = False
         recorded = int(self.words[POSITION])
         if self.recording and (not self.valid or (strict and recorded) or recorded + calls > ROWS):
             self._copy()

@@ -57,6 +57,7 @@ class Program:
         self.results = Results(len(plan.outputs))
         self.kept = {s: np.empty(s.shape, s.dtype) for s, p in plan.kept.items() if p is not None}
         self.pending = [(s, None if p is None else Pending(self.kept[s])) for s, p in plan.kept.items()]
+        self.held: dict[State, Array] = {}  # gradients the call reads, kept alive while it runs
         for buffer, array in self._standing().items():
             for word, _ in self.form.uses.get(buffer, ()):
                 self.form.words[word] += address_of(array)

@@ -63,7 +63,7 @@ class Calls:
             look(program, arrays)
         first, self.first = self.first, False
         watch = level.numbers()
-        if first and watch == "default":
+        if first and level.current() != "off":
             results = self.check.run(program, arrays, watch)
         else:
             results = program.run(arrays, watch)
