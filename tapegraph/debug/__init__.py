@@ -12,9 +12,11 @@ from engine.level import level, set_level
 _LAZY = {
     "bisect": "tapegraph.debug.bisection:bisect",
     "breakpoint_here": "tapegraph.debug.here:breakpoint_here",
-    "breakpoints": "tapegraph.debug.breakpoints:breakpoints",
+    "breakpoints": "tapegraph.debug.spots:breakpoints",
     "forget": "tapegraph.debug.watching:forget",
+    "load_replay": "tapegraph.debug.replay_file:load_replay",
     "print": "tapegraph.debug.printing:print",
+    "replay": "tapegraph.debug.replaying:replay",
     "stale_check": "tapegraph.debug.stale:stale_check",
     "trace_report": "tapegraph.debug.stale:trace_report",
     "trap_nonfinite": "tapegraph.nonfinite:detect_nonfinite",

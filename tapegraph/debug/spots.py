@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,12 +14,12 @@ from eager.hooks import Event, hooks
 from engine import origin
 from engine.control.body import Body
 from engine.errors import ArgumentError, Sentence
-from engine.handle import Handle
 from engine.op import OPS, Op
 from engine.record import Record
 from graph import reference
 from graph.graph import Graph, Pull
 from tapegraph.debug.conditions import Condition, condition
+from tapegraph.debug.naming import derived, held, named, variables, whole_of
 from tapegraph.debug.stop import Stop, halt
 
 KEPT = 1000  # ops whose operands are remembered until their backward steps
@@ -52,7 +53,7 @@ def breakpoints(
             halt(stop, on_stop)
 
     def after(event: Event) -> None:
-        if not _derived(event.origin) and spots.hit(event.op, event.origin):
+        if not derived(event.origin) and spots.hit(event.op, event.origin):
             stop = _eager_stop(event)
             if event.record is not None and backward:
                 kept[event.record] = stop
@@ -68,11 +69,9 @@ def breakpoints(
     def before_call(program: Any, arrays: Sequence[Any]) -> None:
         replay = _Replay(program.traced, spots, backward, consider)
         if replay.nodes:
-            try:
+            with contextlib.suppress(Sentence):  # the call itself will raise it
                 feeds = dict(zip(program.names, arrays, strict=True))
                 reference.run(program.traced, feeds, keep=True, look=replay.look)
-            except Sentence:
-                pass  # the call itself will raise it
 
     with hooks(after=after, after_backward=after_backward if backward else None, before_call=before_call):
         yield
@@ -123,42 +122,24 @@ def _holds(wanted: Condition, value: Any) -> bool:
     return any(x is not None and wanted(np.asarray(x)) for x in values)
 
 
-def _named(where: origin.Origin, op: Op, values: Sequence[Any]) -> dict[str, Any]:
-    """Operands under the names that the user's expression gives them."""
-    frames = origin.user_frames(where)
-    written = origin.operands(origin.resolve(frames[0]), op.name, len(values)) if frames else None
-    names = written or [f"operand {i}" for i in range(len(values))]
-    return {name: x for name, x in zip(names, values, strict=True) if x is not None}
-
-
 # -------------------------------------------------------------------------------------------- eager mode
 
 
-def _value(x: Any) -> Any:
-    """What a handle holds; None where the tape has kept nothing."""
-    if isinstance(x, tuple | list):
-        return [_value(v) for v in x]
-    if isinstance(x, Handle):
-        return x._value  # type: ignore[attr-defined]
-    return x
-
-
 def _eager_stop(event: Event) -> Stop:
-    frame = origin.living(event.origin)
-    names = {} if frame is None else {k: _value(v) if isinstance(v, Handle) else v for k, v in frame.f_locals.items()}
-    operands = _named(event.origin, event.op, [_value(a) for a in event.args])
-    return Stop("forward", event.origin, event.op.name, operands, _value(event.result), names)
+    names = variables(event.origin)
+    operands = named(event.origin, event.op.name, [held(a) for a in event.args])
+    return Stop("forward", event.origin, event.op.name, operands, held(event.result), names)
 
 
 def _eager_backward(event: Event, forward: Stop | None) -> Stop:
     if forward is not None:
         operands, result = forward.operands, forward.result
     else:
-        operands = _named(event.origin, event.op, [_value(a) for a in event.args])
+        operands = named(event.origin, event.op.name, [held(a) for a in event.args])
         result = event.record.value if event.record is not None else None
-    gradients = _named(event.origin, event.op, [_value(g) for g in event.gradients])
+    gradients = named(event.origin, event.op.name, [held(g) for g in event.gradients])
     return Stop(
-        "backward", event.origin, event.op.name, operands, result, gradient=_value(event.gradient), gradients=gradients
+        "backward", event.origin, event.op.name, operands, result, gradient=held(event.gradient), gradients=gradients
     )
 
 
@@ -174,8 +155,8 @@ class _Replay:
         self.consider = consider
         self.nodes: dict[Record, list[Pull]] = {}
         every = dict(_all_nodes(graph.nodes, False))
-        for record, derived in every.items():
-            if record.args and not derived and spots.hit(_op_of(record), record.origin):
+        for record, inside in every.items():
+            if record.args and not inside and spots.hit(whole_of(record), record.origin):
                 self.nodes[record] = []
         self.forward = set(self.nodes)
         for pull in graph.pulled if backward else ():
@@ -190,7 +171,7 @@ class _Replay:
         if pulls is None:
             return
         if record in self.forward:
-            operands = _named(record.origin, record.op, [values[a] for a in record.args])
+            operands = named(record.origin, record.op.name, [values[a] for a in record.args])
             scope: dict[str, Record] = getattr(record, "scope", {})
             names = {name: values[r] for name, r in scope.items() if r in values}
             stop = Stop("forward", record.origin, record.op.name, operands, values[record], names, turns=turns)
@@ -206,19 +187,13 @@ class _Replay:
 
         record, op = pull.record, pull.record.op
         where = origin.noted(f"backward of {op.name}", record.origin)
-        operands = _named(where, op, [known(a) for a in record.args])
-        gradients = _named(where, op, [known(g) for g in pull.parts])
+        operands = named(where, op.name, [known(a) for a in record.args])
+        gradients = named(where, op.name, [known(g) for g in pull.parts])
         gradient = known(pull.arrived)
         stop = Stop(
             "backward", where, op.name, operands, known(record), gradient=gradient, gradients=gradients, turns=turns
         )
         self.consider(stop, [gradient, *gradients.values()])
-
-
-def _op_of(record: Record) -> Op:
-    """The op that the user wrote: the one a record is a part of, where there is one."""
-    whole, _ = getattr(record, "whole", (None, ()))
-    return whole or record.op
 
 
 def _records(values: Sequence[Any]) -> Iterator[Record]:
@@ -229,17 +204,12 @@ def _records(values: Sequence[Any]) -> Iterator[Record]:
             yield x._record
 
 
-def _all_nodes(nodes: Sequence[Record], derived: bool) -> Iterator[tuple[Record, bool]]:
+def _all_nodes(nodes: Sequence[Record], inside: bool) -> Iterator[tuple[Record, bool]]:
     """Nodes, and those of their subprograms; whether each belongs to the backward pass, in which a loop's body runs again."""
     for record in nodes:
-        part = derived or _derived(record.origin)
+        part = inside or derived(record.origin)
         yield record, part
         for value in record.attrs.values():
             for body in value if isinstance(value, tuple) else (value,):
                 if isinstance(body, Body):
                     yield from _all_nodes(body.nodes, part)
-
-
-def _derived(where: origin.Origin) -> bool:
-    """Whether something was made in a gradient rule and not by the user's own expression."""
-    return bool(where) and type(where[0]) is str
