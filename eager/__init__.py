@@ -3,7 +3,6 @@
 from eager.detective import detect_nonfinite
 from eager.hooks import hooks
 from eager.interpreter import Eager
-from eager.profile import timer
 from eager.tensor import Tensor
 
-__all__ = ["Eager", "Tensor", "detect_nonfinite", "hooks", "timer"]
+__all__ = ["Eager", "Tensor", "detect_nonfinite", "hooks"]

@@ -1,83 +1,64 @@
-"""A stopwatch on each op: calls and seconds, forward and backward."""
+"""Eager mode with a stopwatch: each op, forward and backward, as a span of time with the user's line and its work."""
 
 from __future__ import annotations
 
-import io
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from threading import get_ident
+from typing import Any
 
-from eager.hooks import Event, hooks
-
-
-@dataclass
-class Row:
-    """Calls of one op and the seconds they took together."""
-
-    calls: int = 0
-    seconds: float = 0.0
+from eager.interpreter import Eager
+from engine import origin
+from engine.op import Op
+from engine.spans import NOTHING, Share, Sink, Span
+from engine.work import Work, work
 
 
-class Timer:
-    """Calls and seconds by op name. A backward step counts as a whole, under "backward of" its op."""
+class Profiling(Eager):
+    """Eager mode whose ops are timed. ``before_call``: what is called before each call of a compiled program."""
 
-    def __init__(self) -> None:
-        self.rows: dict[str, Row] = {}
-        self._inside = False
+    def __init__(self, sink: Sink, before_call: Callable[[Any, Any], None], grad_enabled: bool = True) -> None:
+        super().__init__(grad_enabled)
+        self.sink = sink
+        self.before_call = (before_call,)
 
-    @property
-    def seconds(self) -> float:
-        """All of them together."""
-        return sum(row.seconds for row in self.rows.values())
+    def with_grad(self, enabled: bool) -> Profiling:
+        """The same with or without the tape."""
+        return self if enabled == self.grad_enabled else Profiling(self.sink, self.before_call[0], enabled)
 
-    def before(self, event: Event) -> None:
-        event.started = time.perf_counter()
+    def apply(self, op: Op, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
+        start = time.perf_counter()
+        out = super().apply(op, args, attrs)
+        seconds = time.perf_counter() - start
+        share = Share(op.name, origin.capture(1, 2), 1.0, _work(op, args, out))
+        self.sink.add(Span(op.name, "op", start, seconds, get_ident(), (share,)), time.perf_counter() - start - seconds)
+        return out
 
-    def after(self, event: Event) -> None:
-        if not self._inside:
-            self._add(event.op.name, event)
+    @contextmanager
+    def section(self, name: str) -> Iterator[None]:
+        """Time what computes without ops, as an optimizer does in blocks."""
+        start = time.perf_counter()
+        where = origin.capture(1, 3)
+        yield
+        span = Span(name, "op", start, time.perf_counter() - start, get_ident(), (Share(name, where, 1.0, NOTHING),))
+        self.sink.add(span, 0.0)
 
-    def before_backward(self, event: Event) -> None:
-        self._inside = True
-        event.started = time.perf_counter()
-
-    def after_backward(self, event: Event) -> None:
-        self._inside = False
-        self._add(f"backward of {event.op.name}", event)
-
-    def _add(self, name: str, event: Event) -> None:
-        row = self.rows.setdefault(name, Row())
-        row.calls += 1
-        row.seconds += time.perf_counter() - event.started
-
-    def __str__(self) -> str:
-        from rich.console import Console  # costs 40 ms to import, so only when a table is wanted
-        from rich.table import Table
-
-        table = Table("op")
-        for heading in ("calls", "ms", "µs per call", "share"):
-            table.add_column(heading, justify="right")
-        total = self.seconds or 1.0
-        for name, row in sorted(self.rows.items(), key=lambda item: -item[1].seconds):
-            table.add_row(
-                name,
-                str(row.calls),
-                f"{row.seconds * 1e3:.3f}",
-                f"{row.seconds / row.calls * 1e6:.1f}",
-                f"{row.seconds / total:.0%}",
-            )
-        out = io.StringIO()
-        Console(file=out, width=100).print(table)
-        return out.getvalue().rstrip()
+    def made(self, name: str, started: float, seconds: dict[str, float]) -> None:
+        """Note what making a version of a compiled function took."""
+        for what, took in seconds.items():
+            share = Share(what, (), 1.0, NOTHING)
+            self.sink.add(Span(f"{name}: {what}", "compile", started, took, get_ident(), (share,)), 0.0)
+            started += took
 
 
-@contextmanager
-def timer() -> Iterator[Timer]:
-    """Time each eager op inside the block: ``with timer() as t: ...``, then ``print(t)``.
-
-    Seconds include what other hooks do in between; the watching itself costs about 10 µs an op.
-    """
-    watch = Timer()
-    with hooks(watch.before, watch.after, watch.before_backward, watch.after_backward):
-        yield watch
+def _work(op: Op, args: tuple[Any, ...], out: Any) -> Work:
+    arrays = [a for a in args if hasattr(a, "shape")]
+    results = out if type(out) is tuple else (out,)
+    return work(
+        op,
+        [a.shape for a in arrays],
+        [a.dtype.itemsize for a in arrays],
+        [r.shape for r in results],
+        results[0].dtype.itemsize if results else 0,
+    )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine import level
+from engine import dispatch, level
 from engine.collector import collecting_rarely
 from graph.reference import solve_sizes
 from tapegraph.calls import Calls
@@ -37,7 +37,7 @@ class Making:
     ) -> None:
         from compiler.pipeline import plan_graph  # numba comes in only where something must be compiled
 
-        started = time.perf_counter()
+        self.started = started = time.perf_counter()
         self.name, self.cause = function.__name__, cause
         ledger = None if level.current() == "off" else Ledger(function.body, args, kwargs)
         self.fidelity, self.phases = function.fidelity, function.phases
@@ -74,6 +74,8 @@ class Making:
             if pending is not None and (note := traced.trace.notes.get(state)):
                 pending.note = note[1]
         seconds = self.seconds | self._planned.times
+        if (watched := getattr(dispatch.current(), "made", None)) is not None:
+            watched(self.name, self.started, seconds)
         check = SelfCheck(self.fidelity, self.phases, sum(seconds.values()))
         return Version(
             Calls(program, traced.outputs, list(traced.trace.had_grad.items()), check),

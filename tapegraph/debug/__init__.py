@@ -19,6 +19,7 @@ _LAZY = {
     "replay": "tapegraph.debug.replaying:replay",
     "stale_check": "tapegraph.debug.stale:stale_check",
     "trace_report": "tapegraph.debug.stale:trace_report",
+    "profile": "tapegraph.debug.profiling:profile",
     "trap_nonfinite": "tapegraph.nonfinite:detect_nonfinite",
     "watch": "tapegraph.debug.watching:watch",
     "watched": "tapegraph.debug.watching:watched",

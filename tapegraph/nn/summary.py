@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import io
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from engine import dispatch, tree
 from engine.errors import ArgumentError
 from engine.handle import Handle
 from engine.op import as_handle
+from engine.work import multiply_adds
 from tapegraph.nn.module import Module
 
 if TYPE_CHECKING:
@@ -125,7 +125,8 @@ def _watch(model: Module, args: list[Any], rows: dict[int, Layer]) -> None:
 
     def count(event: Event) -> None:
         if inside:
-            inside[-1].multiply_adds += _multiply_adds(event)
+            shapes = [a.shape if isinstance(a, Handle) else () for a in event.args]
+            inside[-1].multiply_adds += multiply_adds(event.op, shapes, getattr(event.result, "shape", ()))
 
     modes = [(module, module.training) for module in model.modules()]
     handles = []
@@ -141,19 +142,3 @@ def _watch(model: Module, args: list[Any], rows: dict[int, Layer]) -> None:
             handle.remove()
         for module, training in modes:
             module.training = training
-
-
-# How many multiply-adds one element of the result takes, by op.
-_PER_ELEMENT: dict[str, Callable[[Sequence[Any]], int]] = {
-    "matmul": lambda args: args[0].shape[-1],
-    "linear": lambda args: args[1].shape[-1],
-    "conv": lambda args: math.prod(args[1].shape[1:]),
-}
-
-
-def _multiply_adds(event: Event) -> int:
-    name = event.op.name
-    if name == "conv_transpose":  # each element of the input meets the window once for each result channel
-        return int(event.args[0].size * math.prod(event.args[1].shape[1:]))
-    each = _PER_ELEMENT.get(name)
-    return int(event.result.size * each(event.args)) if each else 0

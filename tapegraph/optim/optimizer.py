@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, ClassVar, NoReturn
 
 import numpy as np
@@ -183,7 +184,8 @@ class Optimizer:
             if eager and all(g._value.dtype == dtype for _, g in alike):
                 held = [self.state[p] for p, _ in alike]
                 names = held[0].keys() - group.cohorts[0].tallies.keys()
-                change_in_blocks(change, alike, {name: [slots[name] for slots in held] for name in names})
+                with getattr(dispatch.current(), "section", _unwatched)(f"{type(self).__name__}.step"):
+                    change_in_blocks(change, alike, {name: [slots[name] for slots in held] for name in names})
             else:
                 for p, g in alike:
                     p.assign(change(p.value, g, self.state[p]))
@@ -270,6 +272,11 @@ class Optimizer:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(\n  " + "\n  ".join(map(repr, self.param_groups)) + "\n)"
+
+
+@contextmanager
+def _unwatched(name: str) -> Iterator[None]:
+    yield
 
 
 def slot(parameter: Parameter, name: str, fill: float = 0.0) -> State:
