@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from eager import tape
-from eager.convert import array_of
 from eager.tensor import Tensor
 from engine import broadcasts, dtypes, followed, origin
-from engine.errors import DTypeError, ShapeError, Trap, trapped
-from engine.handle import Handle
+from engine.convert import array_of
+from engine.errors import ShapeError, Trap, trapped
+from engine.handle import Handle, refuse_whole
 from engine.op import Op
 from engine.ops.dtype import mark as MARK
 from engine.ops.results import result_of
@@ -314,25 +314,13 @@ class Eager:
     def require_grad(self, handle: Any, requires: bool) -> None:
         if not requires:
             handle._record = None
-        elif handle.dtype.kind != "f":
-            raise DTypeError(
-                f"gradients are taken of floats, not {handle.dtype.name}",
-                op="requires_grad_",
-                operands=(handle,),
-                fix="cast with astype('float32')",
-            )
         else:
+            refuse_whole(handle, "requires_grad_")
             handle._record = tape.leaf_of(handle)
 
     def leaf(self, handle: Any) -> Tensor:
+        refuse_whole(handle, "grad")
         value = handle._value
-        if value.dtype.kind != "f":
-            raise DTypeError(
-                f"gradients are taken of floats, not {value.dtype.name}",
-                op="grad",
-                operands=(handle,),
-                fix="cast with astype('float32')",
-            )
         record = Record(MARK, (self.record(handle),), {"tag": 0}, value.shape, value.dtype, (), True, value)
         return Tensor(value, record)
 

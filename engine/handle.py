@@ -226,3 +226,14 @@ def refuse_rebind(handle: Any, op: str) -> None:
         operands=(handle,),
         fix="pass it as an argument, or keep it in a tg.State",
     )
+
+
+def refuse_whole(handle: Any, op: str) -> None:
+    """Raise DTypeError where a gradient is to be taken with respect to what is no float."""
+    if handle.dtype.kind != "f":
+        raise DTypeError(
+            f"gradients are taken of floats, not {handle.dtype.name}",
+            op=op,
+            operands=(handle,),
+            fix="cast with astype('float32')",
+        )

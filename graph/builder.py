@@ -9,9 +9,9 @@ import numpy as np
 
 from engine import broadcasts, dispatch, origin
 from engine.control.body import Traced
-from engine.dtypes import DEFAULT_FLOAT, as_dtype
+from engine.convert import array_of
 from engine.errors import UnsupportedError
-from engine.handle import Handle
+from engine.handle import Handle, refuse_whole
 from engine.op import OPS, Op
 from engine.ops.create import size_of
 from engine.ops.dtype import leaf as LEAF
@@ -118,15 +118,11 @@ class Builder:
     def asarray(self, value: Any, dtype: Any) -> Symbol:
         if isinstance(value, Dim):
             return self.apply(size_of, (), {"size": value, "dtype": dtype or np.dtype(np.int64)})
-        array = value if isinstance(value, np.ndarray) else np.asarray(value)
-        if dtype is None and array.dtype == np.float64 and not isinstance(value, np.ndarray | np.generic):
-            dtype = DEFAULT_FLOAT
-        target = array.dtype if dtype is None else as_dtype(dtype)
-        as_dtype(target)
+        array = array_of(value, dtype)
         if array.ndim == 0:
-            return Symbol(self.trace.constant(array.astype(target).item(), target), self.trace)
-        owner = value if isinstance(value, np.ndarray) and array.dtype == target else object()
-        return Symbol(self.trace.capture(np.ascontiguousarray(array, target), owner), self.trace)
+            return Symbol(self.trace.constant(array.item(), array.dtype), self.trace)
+        owner = value if array is value else object()
+        return Symbol(self.trace.capture(np.ascontiguousarray(array), owner), self.trace)
 
     def read(self, state: State) -> Symbol:
         return Symbol(self.trace.state(state), self.trace)
@@ -205,6 +201,7 @@ class Builder:
         return Record(LEAF, (), {"name": "unused", "kind": "input"}, like.shape, like.dtype, (), False)
 
     def leaf(self, handle: Any) -> Symbol:
+        refuse_whole(handle, "grad")
         record = self.lift(handle)
         attrs = {"tag": next_serial()}
         made = self.trace.make(MARK, (record,), attrs, record.spec, True)

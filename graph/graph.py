@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -54,12 +54,15 @@ class Graph:
     def pruned(self) -> Graph:
         """The same program without the nodes and leaves that no result needs; inputs stay."""
         wanted = set(needed(self.results)) | set(self.inputs)
-        self.states = {s: r for s, r in self.states.items() if r in wanted or s in self.updates}
-        wanted |= set(self.states.values())
-        self.grads = {s: r for s, r in self.grads.items() if r in wanted}
-        self.captured = {r: a for r, a in self.captured.items() if r in wanted}
-        self.nodes = sorted(wanted, key=lambda r: r.serial)
-        return self
+        states = {s: r for s, r in self.states.items() if r in wanted or s in self.updates}
+        wanted |= set(states.values())
+        return replace(
+            self,
+            nodes=sorted(wanted, key=lambda r: r.serial),
+            states=states,
+            grads={s: r for s, r in self.grads.items() if r in wanted},
+            captured={r: a for r, a in self.captured.items() if r in wanted},
+        )
 
     @property
     def leaves(self) -> list[Record]:

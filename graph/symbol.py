@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from engine import origin
+from engine import dispatch, origin
 from engine.errors import SymbolError, UnsupportedError
 from engine.handle import Handle
 from engine.landing import entrances
@@ -69,6 +69,10 @@ class Symbol(Handle):
             operands=(self,),
             fix=fix,
         )
+
+    def requires_grad_(self, requires: bool = True) -> Any:
+        """Raises UnsupportedError: inside a traced function only parameters carry a gradient."""
+        dispatch.current().require_grad(self, requires)  # type: ignore[attr-defined]
 
     def __bool__(self) -> bool:
         self._valueless(

@@ -1,4 +1,4 @@
-"""The command line: ``tapegraph compare``, ``tapegraph bench`` and ``tapegraph ops``."""
+"""The command line: ``tapegraph compare``, ``tapegraph bench``, ``tapegraph fuzz`` and ``tapegraph ops``."""
 
 from __future__ import annotations
 
@@ -79,6 +79,26 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("--plot", type=Path, metavar="FILE", help="also draw the ratios (.png, .svg, .pdf; matplotlib)")
     bench.add_argument("--no-color", action="store_true", help="plain text")
     bench.set_defaults(run=_bench, parser=bench)
+    fuzz = commands.add_parser(
+        "fuzz",
+        help="write random programs and check that both modes mean the same by them",
+        description="Write random programs, run each line by line and in several compiled ways, and compare results, states, "
+        "gradients, random streams and errors. What rounding explains is told apart by running the program with random last "
+        "bits. A difference is shrunk to a short program and printed. Ends with status 1 where there is one.",
+    )
+    fuzz.add_argument("--programs", type=whole(1), default=500, metavar="N", help="how many (default: 500)")
+    fuzz.add_argument("--seconds", type=whole(1), metavar="S", help="begin no other program after so many")
+    fuzz.add_argument("--seed", type=whole(0), default=0, metavar="N", help="which programs (default: 0)")
+    fuzz.add_argument("--first", type=whole(0), default=0, metavar="N", help="the number of the first (default: 0)")
+    fuzz.add_argument("--jobs", type=whole(1), default=1, metavar="N", help="processes at work (default: 1)")
+    fuzz.add_argument("--ways", type=listed(str), default=[], metavar="A,B", help="only these ways to run them, always")
+    fuzz.add_argument(
+        "--ops", nargs="+", default=[], metavar="MODULE", help="modules with ops of your own to use as well"
+    )
+    fuzz.add_argument("--save", type=Path, metavar="DIR", help="write a test into DIR for each difference")
+    fuzz.add_argument("--json", type=Path, metavar="FILE", help="also write every figure to FILE")
+    fuzz.add_argument("--no-color", action="store_true", help="plain text")
+    fuzz.set_defaults(run=_fuzz, parser=fuzz)
     ops = commands.add_parser(
         "ops",
         help="list the op library: where each op is defined, differentiated and compiled",
@@ -93,6 +113,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def _bench(options: argparse.Namespace) -> int:
     from tapegraph.bench.command import main
+
+    return main(options)
+
+
+def _fuzz(options: argparse.Namespace) -> int:
+    from tapegraph.fuzz.command import main
 
     return main(options)
 

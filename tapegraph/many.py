@@ -85,7 +85,10 @@ def _part(given: Call, which: Any) -> Call:
     """The arguments of one batch, or of a range of them."""
 
     def taken(leaf: Any) -> Any:
-        return Tensor(leaf._array()[which]) if type(leaf) is Tensor else leaf[which] if _array(leaf) else leaf
+        if not _array(leaf):
+            return leaf
+        part = _value(leaf)[which, ...]  # without the ellipsis NumPy gives a number for an array of no axes
+        return Tensor(part) if type(leaf) is Tensor else part
 
     args, kwargs = given
     return tuple(tree.map_tree(taken, a) for a in args), {k: tree.map_tree(taken, v) for k, v in kwargs.items()}

@@ -45,6 +45,7 @@ def check_slice(shape: Any, starts: Any, sizes: Any, steps: Any) -> None:
         last = start + (size - 1) * step
         if size and not (0 <= start < n and 0 <= last < n):
             wrong = start if not 0 <= start < n else last
+            wrong -= n if wrong < 0 else 0  # as it was written: it has been counted from the start
             raise Trap(2, f": {wrong}, where the axis has size {n}", f"indices must lie in [{-n}, {n})", "getitem")
 
 

@@ -38,7 +38,8 @@ def array_of(value: Any, dtype: Any = None) -> np.ndarray[Any, Any]:
             operands=(value,),
             fix="give numbers or bools in an array of one shape, or cast with dtype=",
         )
-    return value if target is None or value.dtype == target else value.astype(target)
+    found: np.ndarray[Any, Any] = value if target is None or value.dtype == target else value.astype(target)
+    return found
 
 
 def _numeric(value: Any, dtype: Any) -> np.ndarray[Any, Any]:

@@ -1,0 +1,163 @@
+"""Where two outcomes of one program differ, and whether rounding explains it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tapegraph.fuzz import rounding
+from tapegraph.fuzz.outcome import Call, Maker, Outcome, line_by_line, lines_run, run
+from tapegraph.fuzz.ways import PRUNED, UNPRUNED
+
+# Documented limits of static mode: what a graph may refuse though eager mode computes it (class, how the message begins).
+REFUSALS = (
+    ("UnsupportedError", ""),
+    ("SymbolError", ""),
+    ("GradientError", "while_loop: gradients flow back through a loop in a graph only"),
+)
+# And the other way round: eager mode learns what the body of a scan gives by running it, so it needs a step.
+UNLEARNED = ("ArgumentError", "scan: runs f at least once")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What differs: ``kind`` in a word or two, ``label`` of the value, and both sides as text."""
+
+    kind: str
+    call: int
+    label: str
+    eager: str
+    other: str
+
+    def __str__(self) -> str:
+        return f"call {self.call}, {self.label}: {self.kind}\n  eager: {self.eager}\n  other: {self.other}"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """``difference``: one that nothing explains, or None. ``why``: what explains one, "" where there is none."""
+
+    difference: Difference | None
+    why: str = ""
+
+
+def judge(text: str, eager: Outcome, other: Outcome, base: Maker = line_by_line, *, bitwise: bool = False) -> Verdict:
+    """Compare the outcome of another way to run a program with the eager one; ``bitwise``: not a bit may differ."""
+    for number, (a, b) in enumerate(zip(eager, other, strict=True)):
+        if (found := _failures(number, a, b)) is not None:
+            return (
+                found
+                if isinstance(found, Verdict)
+                else (Verdict(found) if bitwise else _unless_excused(text, base, found, a, b))
+            )
+        wrong = [label for label in {**a.values, **b.values} if not _equal(a.values.get(label), b.values.get(label))]
+        if not wrong:
+            continue
+        label = wrong[0]
+        first = _difference(number, label, a, b)
+        if bitwise or first.kind == "shape or dtype":
+            return Verdict(first)
+        verdict = _explained(text, base, number, wrong, a, b)
+        if verdict.difference is not None or verdict.why:
+            return verdict  # what comes after differs because of this
+    return Verdict(None)
+
+
+def _failures(number: int, a: Call, b: Call) -> Verdict | Difference | None:
+    x, y = a.failure, b.failure
+    if x == y:
+        return None
+    if y is not None and any(y.kind == kind and y.message.startswith(start) for kind, start in REFUSALS):
+        return Verdict(None, f"refused: {y.message}")
+    if x is not None and x.kind == UNLEARNED[0] and x.message.startswith(UNLEARNED[1]):
+        return Verdict(None, "a scan of no steps")
+    if x is None or y is None:
+        kind = "error in one mode"
+    elif x.kind != y.kind:
+        kind = "class of the error"
+    elif x.message != y.message:
+        kind = "message of the error"
+    else:
+        kind = "line of the error"
+    return Difference(kind, number, "error", str(x or "none"), str(y or "none"))
+
+
+def _unless_excused(text: str, base: Maker, found: Difference, eager: Call, other: Call) -> Verdict:
+    """Whether only rounding makes the mistake, or it is one in data that no result needs, which a graph does not compute."""
+    whole, needed = (run(text, maker)[found.call].failure for maker in (UNPRUNED, PRUNED))
+    if eager.failure is not None and whole == eager.failure != needed:
+        return Verdict(None, "dead: the mistake is in a value that nothing needs")
+    if other.failure is not None and other.failure.line not in lines_run(text, found.call):
+        return Verdict(None, "branch: the mistake is in a branch that is not taken, and a graph holds both")
+    if found.kind in ("error in one mode", "class of the error"):
+        outcomes = rounding.runs(text, rounding.RUNS, 0, base)
+        kinds = {o[found.call].failure and o[found.call].failure.kind for o in outcomes}  # type: ignore[union-attr]
+        if len(kinds) > 1:
+            return Verdict(None, "unstable: an error depends on last bits")
+    return Verdict(found)
+
+
+def _equal(x: Any, y: Any) -> bool:
+    """Every bit, but for the payload and sign of NaN."""
+    if not (isinstance(x, np.ndarray) and isinstance(y, np.ndarray)):
+        return x is y or (isinstance(x, str) and x == y)
+    if (x.dtype, x.shape) != (y.dtype, y.shape):
+        return False
+    if x.dtype.kind != "f":
+        return bool((x == y).all())
+    same = (x == y) & (np.signbit(x) == np.signbit(y)) | np.isnan(x) & np.isnan(y)
+    return bool(same.all())
+
+
+def _difference(number: int, label: str, a: Call, b: Call) -> Difference:
+    x, y = a.values.get(label), b.values.get(label)
+    kind = "structure" if label == "structure" else "value"
+    if x is None or y is None:
+        kind = "present in one mode"
+    elif isinstance(x, np.ndarray) and (x.dtype, x.shape) != (y.dtype, y.shape):
+        kind = "shape or dtype"
+    return Difference(kind, number, label, _shown(x), _shown(y))
+
+
+def _shown(x: Any) -> str:
+    return f"{x.dtype.name}{list(x.shape)} {x.tolist()}"[:400] if isinstance(x, np.ndarray) else str(x)
+
+
+def _explained(text: str, base: Maker, number: int, wrong: list[str], a: Call, b: Call) -> Verdict:
+    """Whether random rounding moves every value that differs at least as far as it differs."""
+    close: Callable[[list[Outcome]], list[str]] = lambda outcomes: [  # noqa: E731
+        label for label in wrong if not _within(label, number, a, b, outcomes)
+    ]
+    outcomes = rounding.runs(text, rounding.RUNS, 0, base)
+    left = close(outcomes)
+    if left:
+        left = close([*outcomes, *rounding.runs(text, rounding.MORE, 1, base)])
+    if left:
+        return Verdict(_difference(number, left[0], a, b))
+    floats = all(a.values[label].dtype.kind == "f" for label in wrong)
+    return Verdict(None, "" if floats else "unstable: an integer depends on last bits")
+
+
+def _within(label: str, number: int, a: Call, b: Call, outcomes: list[Outcome]) -> bool:
+    x, y = a.values.get(label), b.values.get(label)
+    if not (isinstance(x, np.ndarray) and isinstance(y, np.ndarray)) or (x.dtype, x.shape) != (y.dtype, y.shape):
+        return False
+    others = [o[number].values.get(label) for o in outcomes]
+    if any(z is None or z.shape != x.shape or z.dtype != x.dtype for z in others):
+        return True  # under random rounding the call fails, or branches elsewhere
+    if x.dtype.kind != "f":
+        return bool(((x == y) | np.any([x != z for z in others], axis=0)).all())
+    with np.errstate(all="ignore"):
+        spread = np.max([np.abs(z - x) for z in others], axis=0, initial=0.0)
+        away = np.abs(y - x)
+        # A value whose finiteness, or whose sign of zero, hangs on last bits may be anything.
+        loose = np.any([np.isfinite(z) != np.isfinite(x) for z in others], axis=0)
+        loose |= np.any([(z == 0) != (x == 0) for z in others], axis=0) & (away <= rounding.FACTOR * spread)
+        signed = np.any([np.signbit(z) != np.signbit(x) for z in others], axis=0)
+        same = (x == y) & ((np.signbit(x) == np.signbit(y)) | signed) | np.isnan(x) & np.isnan(y)
+        near = np.isfinite(x) & np.isfinite(y) & (away <= rounding.FACTOR * spread) & (spread > 0)
+    tiny = np.isfinite(x) & np.isfinite(y) & (np.maximum(np.abs(x), np.abs(y)) < 4 * np.finfo(x.dtype).smallest_normal)
+    return bool((same | near | loose | (tiny & (spread > 0))).all())

@@ -1,0 +1,169 @@
+"""The ways to run a program that must all mean the same, from the reference run of its graph to native code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from compiler import plainly, pool
+from compiler.pipeline import plan_graph
+from eager.tensor import Tensor
+from engine import level, tree
+from engine.errors import Trap, UnsupportedError
+from engine.handle import Handle
+from engine.state import State
+from graph import reference
+from graph.phases import optimize
+from tapegraph.function import compile as compiled
+from tapegraph.fuzz.outcome import Maker, line_by_line
+from tapegraph.fuzz.program import Loaded
+from tapegraph.threads import get_num_threads, set_num_threads
+from tapegraph.tracing import Slot, Traced, argument_arrays, trace_call
+
+Array = np.ndarray[Any, Any]
+Results = tuple[list[Array], Mapping[State, Array], Mapping[State, Array | None]]
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way to run a program: ``make`` turns a loaded program into what is called, ``base`` what it is compared with.
+
+    ``like``: a way whose results it must have to the last bit, since it runs the same code.
+    """
+
+    name: str
+    make: Maker
+    base: Maker = line_by_line
+    like: str | None = None
+
+
+def _traced(execute: Callable[[Traced, dict[str, Array]], Results]) -> Maker:
+    """Trace each call anew and give the graph to ``execute``; then write back what it returns."""
+
+    def make(loaded: Loaded) -> Callable[..., Any]:
+        def call(*args: Any) -> Any:
+            traced = trace_call(loaded.function, args, {}, lambda name: False)
+            arrays = [a for _, a in argument_arrays(loaded.function, args, {})]
+            feeds = dict(zip([r.attrs["name"] for r in traced.graph.inputs], arrays, strict=True))
+            outputs, updates, grads = execute(traced, feeds)
+            for state, value in updates.items():
+                state.hold(np.array(value, order="C"))
+            for state, gradient in grads.items():
+                state._grad = None if gradient is None else Tensor(np.array(gradient))
+            given = [a for a in tree.leaves(list(args)) if isinstance(a, Tensor)]
+            for argument, output in traced.rebound:
+                given[argument]._rebind(Tensor(outputs[output]))
+            fresh = [Tensor(np.array(a)) for a in outputs]
+            return tree.map_tree(lambda s: fresh[s.number] if type(s) is Slot else s, traced.outputs)
+
+        return call
+
+    return make
+
+
+def _by_node(traced: Traced, feeds: dict[str, Array]) -> Results:
+    found = reference.run(optimize(traced.graph, check=True)[0], feeds)
+    return found.outputs, found.updates, found.grads
+
+
+def _as_traced(traced: Traced, feeds: dict[str, Array]) -> Results:
+    found = reference.run(traced.graph, feeds)
+    return found.outputs, found.updates, found.grads
+
+
+def _with_what_is_dead(traced: Traced, feeds: dict[str, Array]) -> Results:
+    found = reference.run(traced.trace.graph, feeds)
+    return found.outputs, found.updates, found.grads
+
+
+def _by_kernel(traced: Traced, feeds: dict[str, Array]) -> Results:
+    try:
+        found = plainly.run(plan_graph(traced.graph).plan, list(feeds.values()))
+    except Trap:
+        reference.run(traced.graph, feeds)  # raises at the user's line, as a native call does
+        raise
+    return found.outputs, found.updates, found.grads
+
+
+def _natively(**options: Any) -> Maker:
+    return lambda loaded: compiled(loaded.function, **options)
+
+
+def _in_pieces(loaded: Loaded) -> Callable[..., Any]:
+    """Compiled, and run by two threads that share even the smallest of loops."""
+    function = compiled(loaded.function)
+
+    def call(*args: Any) -> Any:
+        pool.address()
+        numbers = [pool.PIECE, pool.GRAIN, pool.NAP]
+        before, threads = pool.words[numbers].copy(), get_num_threads()
+        pool.words[numbers] = 20_000, 0, 0
+        set_num_threads(2)
+        try:
+            return function(*args)
+        finally:
+            set_num_threads(threads)
+            pool.words[numbers] = before
+
+    return call
+
+
+def _unwatched(loaded: Loaded) -> Callable[..., Any]:
+    function = compiled(loaded.function)
+
+    def call(*args: Any) -> Any:
+        with level.level("off"):
+            return function(*args)
+
+    return call
+
+
+def _copies(args: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(Tensor(a.numpy().copy()) if isinstance(a, Tensor) else a for a in args)
+
+
+def _twice(loaded: Loaded) -> Callable[..., Any]:
+    """Line by line, two calls on the same arguments, their results stacked."""
+
+    def call(*args: Any) -> Any:
+        first, second = loaded.function(*_copies(args)), loaded.function(*_copies(args))
+        if not any(isinstance(a, Tensor) for a in args):
+            raise UnsupportedError("needs arrays", op="many")
+        both = zip(tree.leaves([first]), tree.leaves([second]), strict=True)
+        stacked = [Tensor(np.stack([np.asarray(x), np.asarray(y)])) if isinstance(x, Handle) else y for x, y in both]
+        return tree.rebuild([first], stacked)[0]
+
+    return call
+
+
+def _many(loaded: Loaded) -> Callable[..., Any]:
+    """Compiled, both calls in one."""
+    function = compiled(loaded.function)
+
+    def call(*args: Any) -> Any:
+        if not any(isinstance(a, Tensor) for a in args):
+            raise UnsupportedError("needs arrays", op="many")
+        return function.many(*(Tensor(np.stack([np.asarray(a)] * 2)) if isinstance(a, Tensor) else a for a in args))
+
+    return call
+
+
+# Every node that was traced, also those that no result needs, where eager mode finds mistakes and a graph does not.
+UNPRUNED, PRUNED = _traced(_with_what_is_dead), _traced(_as_traced)
+WAYS = {
+    way.name: way
+    for way in (
+        Way("graph", _traced(_by_node)),  # the optimised graph, node by node with NumPy's kernels
+        Way("kernels", _traced(_by_kernel)),  # the plan, its kernels run as the Python they are written in
+        Way("native", _natively()),
+        Way("threads", _in_pieces, like="native"),
+        Way("unwatched", _unwatched, like="native"),
+        Way("bare", _natively(phases=False)),
+        Way("bitwise", _natively(fidelity="bitwise")),
+        Way("pinned", _natively(specialize=True)),
+        Way("many", _many, base=_twice),
+    )
+}
