@@ -17,6 +17,7 @@ import numpy as np
 
 from compiler import survey
 from compiler.objects import address_of
+from engine import level
 from engine.errors import NonFiniteError
 from engine.landing import landed
 from engine.notices import NonFiniteWarning, warn
@@ -103,6 +104,8 @@ class Recorder:
         recorded = int(self.words[POSITION])
         if self.recording and (not self.valid or (strict and recorded) or recorded + calls > ROWS):
             self._copy()
+        if strict or not self.recording:
+            self.words[[CAPACITY, MASK]] = [1, -1] if self.recording else [0, 0] if strict else [-1, 31]
 
     def lose(self) -> None:
         """A call is made that is not recorded."""
@@ -120,7 +123,7 @@ class Recorder:
                 self.grads[position] = grads
         self.words[POSITION] = (position + 1) & int(self.words[MASK])
         bad = self._bad(outputs, whole=strict or position == 0)
-        bad = bad or (bool(self.words[LOOKING]) and survey.first_bad(self.looking) is not None)
+        bad = bad or (bool(strict or self.words[LOOKING]) and survey.first_bad(self.looking) is not None)
         if bad or strict or self.words[POSITION] == self.words[CAPACITY]:
             self.look(arrays, bad, strict)
 
@@ -138,7 +141,7 @@ class Recorder:
         found, self.slot[0] = self.slot[0], None
         if found is not None:
             fed = [a if type(a) is np.ndarray else a._value for a in arrays]
-            self.look(fed, bool(self.words[BAD]), False)
+            self.look(fed, bool(self.words[BAD]), level.numbers() == "checked")
         return found
 
     def _bad(self, outputs: Sequence[Array], whole: bool) -> bool:
@@ -218,7 +221,7 @@ class Recorder:
         """The states are looked at and copied again, as often as it costs no more than its share of the time."""
         started = perf_counter()
         calls = max(1, int(self.words[POSITION]))
-        found = survey.first_bad(self.looking)
+        found = None if strict else survey.first_bad(self.looking)  # else it has been looked at already
         looked = perf_counter() - started
         if found is not None and not self.quiet:
             self._inquire(arrays, strict)
@@ -232,7 +235,9 @@ class Recorder:
         wanted = (now - started + OWN) / share
         self.words[LOOKING] = looked - CALLING <= share
         fed = sum(a.nbytes for a in arrays)
-        self.words[CAPACITY] = max(1, min(int(wanted), 4 * int(self.words[CAPACITY]), ROWS, BYTES // max(1, fed)))
+        self.words[CAPACITY] = (
+            1 if strict else max(1, min(int(wanted), 4 * int(self.words[CAPACITY]), ROWS, BYTES // max(1, fed)))
+        )
         self._forget()
         self.turned = now
 

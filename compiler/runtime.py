@@ -25,7 +25,7 @@ from compiler.results import Results
 from compiler.shapes import Shapes
 from compiler.step import Callback
 from engine import effects
-from engine.errors import TRAPPED, FeedError, InternalError, NonFiniteError, Trap, UnsupportedError, trapped
+from engine.errors import TRAPPED, FeedError, InternalError, Trap, UnsupportedError, trapped
 from engine.evaluation import Numbers, Sizing
 from engine.sizes import evaluate, evaluated
 from engine.state import STAMP, Pending, State
@@ -129,7 +129,6 @@ class Program:
         where an array does not fit, and the engine's errors for mistakes in the data; then no state has changed.
         """
         with self.lock:
-            left = [(s, s._grad) for s, _ in self.pending] if watch == "checked" else []
             instance, ready, outputs = self.begin(arrays)
             self.watch(watch)
             if self.effects:
@@ -139,12 +138,7 @@ class Program:
                 self.execute(instance, ready, outputs)
             self.leave_gradients()
             if watch != "off":
-                try:
-                    self.recorder.ran(ready, dict(self.held), outputs, watch == "checked")
-                except NonFiniteError:
-                    for state, grad in left:
-                        state._grad = grad
-                    raise
+                self.recorder.ran(ready, dict(self.held), outputs, watch == "checked")
             return outputs
 
     def begin(self, arrays: Sequence[Array]) -> tuple[Instance, list[Array], list[Array]]:
@@ -183,7 +177,7 @@ class Program:
         """The native call for inputs of these shapes, ready to be called under the lock; None where there can be none.
 
         ``handle``: the class of the results. ``had``: states, and whether the trace found gradients there. ``watch``:
-        "off", or "default" (see ``run``).
+        see ``run``.
         """
         if not self.native or self.plan.grads or self.effects or not possible(handle):
             return None

@@ -7,6 +7,7 @@ from typing import Any
 
 from engine.landing import tracebacks
 from engine.level import level, set_level
+from engine.notices import last
 
 # Loaded on first use: most of these need the compiler.
 _LAZY = {
@@ -39,4 +40,4 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *_LAZY})
 
 
-__all__ = ["level", "set_level", "tracebacks", *_LAZY]
+__all__ = ["last", "level", "set_level", "tracebacks", *_LAZY]
