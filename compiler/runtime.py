@@ -132,7 +132,7 @@ class Program:
             instance, ready, outputs = self.begin(arrays)
             self.watch(watch)
             if self.effects:
-                with effects.Call():
+                with effects.call():
                     self.execute(instance, ready, outputs)
             else:
                 self.execute(instance, ready, outputs)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,22 +11,6 @@ from engine.errors import InternalError, Operand, Sentence, Trap, spec_of, trapp
 from engine.record import Record
 from engine.sizes import evaluated
 from engine.spec import Several, Spec
-
-Observer = Callable[[Record, list[Any], Any], None]
-_observer: ContextVar[Observer | None] = ContextVar("observer", default=None)
-
-
-@contextmanager
-def observing(observer: Observer) -> Iterator[None]:
-    """Call ``observer(record, operands, value)`` after each record computed inside the block.
-
-    Those in the body of a loop or a branch come before the record of the loop or the branch itself, step by step.
-    """
-    token = _observer.set(observer)
-    try:
-        yield
-    finally:
-        _observer.reset(token)
 
 
 def compute(record: Record, operands: list[Any], sizes: Mapping[str, int]) -> Any:
@@ -46,9 +28,6 @@ def compute(record: Record, operands: list[Any], sizes: Mapping[str, int]) -> An
     wanted = record.spec if record.op.many else (record.spec,)
     if found != tuple(Spec(evaluated(s.shape, sizes), s.dtype) for s in wanted):
         raise InternalError(f"node {record} was computed as {found}", origin=record.origin)
-    observer = _observer.get()
-    if observer is not None:
-        observer(record, operands, values if record.op.many else values[0])
     return values if record.op.many else values[0]
 
 

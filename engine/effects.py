@@ -6,10 +6,13 @@ there. So none is dropped, merged, repeated or moved past another, in branches a
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from itertools import count
+from types import CodeType, FrameType
 from typing import Any
 
 import numpy as np
@@ -30,41 +33,56 @@ _again: ContextVar[bool] = ContextVar("computed again", default=False)
 class _Here(threading.local):
     """Of this thread. ``done``: effects since the call began. ``skip``: how many to leave out first, -1 for all.
 
-    ``call``: the number of the outermost call of a function; ``inside``: how deep in calls it is, 0 outside of all.
+    ``call``: the number of the call of a compiled program that has effects, 0 outside of one.
     ``raised``: what an effect raised inside native code.
     """
 
     done = 0
     skip = 0
     call = 0
-    inside = 0
     raised: BaseException | None = None
 
 
 HERE = _Here()
 
 
-class Call:  # a context manager; one made of a generator costs three times as much
-    """A call of a compiled program that has effects, or of a function that runs line by line; those inside belong to it."""
-
-    __slots__ = ("done",)
-
-    def __enter__(self) -> None:
-        self.done = HERE.done
-        HERE.done = 0
-        if not HERE.inside:
-            HERE.call += 1
-        HERE.inside += 1
-
-    def __exit__(self, *raised: object) -> None:
-        HERE.inside -= 1
-        HERE.done = self.done
+new_call: Callable[[], int] = count(1).__next__
 
 
 @contextmanager
-def left_out(count: int = -1) -> Iterator[None]:
-    """Leave out the first ``count`` effects inside the block, by default all: the program has had them."""
-    outer, HERE.skip = HERE.skip, count
+def call() -> Iterator[None]:
+    """A call of a compiled program that has effects; the count of those around it goes on afterwards."""
+    outer = HERE.done, HERE.call
+    HERE.done, HERE.call = 0, HERE.call or new_call()
+    try:
+        yield
+    finally:
+        HERE.done, HERE.call = outer
+
+
+# Functions that run line by line take the number of each call and keep it in a variable of their frame: whoever wants it
+# looks for the frame, so that a call costs 50 ns more and not 1.5 µs.
+LINE_BY_LINE: dict[CodeType, str] = {}
+
+
+def call_at_hand() -> int | None:
+    """The number of the outermost call of a function that runs here; None outside of all."""
+    if HERE.call:
+        return HERE.call
+    found = None
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        variable = LINE_BY_LINE.get(frame.f_code)
+        if variable is not None:
+            found = frame.f_locals.get(variable, found)
+        frame = frame.f_back
+    return found
+
+
+@contextmanager
+def left_out(first: int = -1) -> Iterator[None]:
+    """Leave out the first so many effects inside the block, by default all: the program has had them."""
+    outer, HERE.skip = HERE.skip, first
     try:
         yield
     finally:

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from engine.compute import described, observing
+from engine.compute import described
 from engine.finite import Birth, birth, finite, nan_birth
 from engine.lowering import Control
+from engine.ops.dtype import leaf as LEAF
 from engine.record import Record
 from engine.state import State
 from graph import reference
@@ -38,8 +39,7 @@ def find(
     in with the feeds and states, or stands in the program as a constant.
     """
     watch = _Watch(graph)
-    with observing(watch):
-        reference.run(graph, feeds, states=states, grads=grads)
+    reference.run(graph, feeds, states=states, grads=grads, look=watch)
     record, born = watch.first(graph.results)
     if record is not None and born is not None:
         scope: dict[str, Record] = getattr(record, "scope", {})
@@ -59,7 +59,10 @@ class _Watch:
         self._inside: list[tuple[int, Birth]] = []  # (step, birth) in the body of the node being computed
         self._turns: dict[Record, int] = {}
 
-    def __call__(self, record: Record, operands: list[Any], value: Any) -> None:
+    def __call__(self, record: Record, values: Mapping[Record, Any], turns: tuple[int, ...]) -> None:
+        if record.op is LEAF:
+            return
+        operands, value = [values[a] for a in record.args], values[record]
         if record not in self.nodes:
             self._turns[record] = self._turns.get(record, -1) + 1
         if finite(value):

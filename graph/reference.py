@@ -48,7 +48,7 @@ def run(
 
     ``states``, ``grads``: what these hold at the start of the run, where it is not what they hold now. ``keep``: keep
     every node's value. ``effects_done``: how many effects to leave out, from the first; -1 for all. ``look``: called
-    after each node, those of subprograms included (``engine.stepping``); ``engine.compute.observing`` sees operands too.
+    for each leaf and after each node, those of subprograms included (``engine.stepping``).
     Raises FeedError for arrays that do not fit the inputs, and the error that a kernel's mistake means
     (IndexRangeError, IntegerDivisionError), addressed to the user's line.
     """

@@ -68,8 +68,8 @@ class Function:
         try:
             mode = current_mode()
             if mode != "static" and (mode == "inline" or not self.always):
-                with effects.Call():
-                    return self.body(*args, **kwargs)
+                call = effects.new_call()  # noqa: F841 - effects ask this frame for it
+                return self.body(*args, **kwargs)
             interpreter, last = dispatch.current(), self._last
             if (
                 last is not None
@@ -113,7 +113,8 @@ class Function:
         version, flat, arrays = self.serving(args, kwargs)
         if version is None:
             self.early += 1
-            return line_by_line(self.body, args, kwargs)
+            with effects.call():
+                return line_by_line(self.body, args, kwargs)
         version.count += 1
         if version.rebound:
             results, returned = version.calls.run(arrays)
@@ -250,6 +251,9 @@ def _kind(quick: Any) -> Any:
     """What calls that may share versions have in common, from what tells calls apart."""
     key, shapes, structure, grad = quick
     return key, tuple(map(len, shapes)), structure, grad
+
+
+effects.LINE_BY_LINE[Function.__call__.__code__] = "call"
 
 
 def _assign(argument: Any, value: Array) -> None:

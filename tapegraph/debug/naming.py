@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from engine import origin
+from engine import origin, source
 from engine.handle import Handle
 from engine.record import Record
 
@@ -13,7 +13,7 @@ from engine.record import Record
 def named(where: origin.Origin, op: str, values: Sequence[Any]) -> dict[str, Any]:
     """Operands under the names that the user's expression gives them, else by number; without those that are None."""
     frames = origin.user_frames(where)
-    written = origin.operands(origin.resolve(frames[0]), op, len(values)) if frames else None
+    written = source.operands(origin.resolve(frames[0]), op, len(values)) if frames else None
     names = written or [f"operand {i}" for i in range(len(values))]
     return {name: x for name, x in zip(names, values, strict=True) if x is not None}
 

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from engine import origin, tree
-from engine.effects import HERE, perform, seen_back
+from engine import origin, source, tree
+from engine.effects import call_at_hand, perform, seen_back
 from engine.errors import ArgumentError
 from engine.op import apply, as_handle
 from tapegraph.debug.conditions import Condition, condition
@@ -48,7 +48,7 @@ class Watch:
 
     def count(self) -> tuple[int, int]:
         """One more time: the numbers of the call and of the step in it."""
-        now = HERE.call if HERE.inside else object()
+        now = call_at_hand() or object()
         if now == self.current:
             self.step += 1
         else:
@@ -154,5 +154,5 @@ def _written(where: origin.Origin) -> str:
     if not frames:
         return ""
     place = origin.resolve(frames[0])
-    found: Sequence[str] | None = origin.operands(place, "watch", 1)
+    found: Sequence[str] | None = source.operands(place, "watch", 1)
     return found[0] if found else ""
