@@ -179,7 +179,12 @@ def _assert_same(label: str, eager: Any, static: Any, rtol: float, atol: float) 
 
 def states_of(things: Iterable[Any]) -> list[State]:
     """Every state that can be reached from things: through modules, optimizers, generators, nests and functions."""
-    found: list[State] = []
+    return [thing for thing in reached(things) if isinstance(thing, State)]
+
+
+def reached(things: Iterable[Any]) -> list[Any]:
+    """Everything that can be reached from things: through modules, optimizers, generators, nests and functions."""
+    found: list[Any] = []
     seen: set[int] = set()
     stack = list(things)
     while stack:
@@ -187,9 +192,8 @@ def states_of(things: Iterable[Any]) -> list[State]:
         if id(thing) in seen:
             continue
         seen.add(id(thing))
+        found.append(thing)
         match thing:
-            case State():
-                found.append(thing)
             case Module():
                 stack += [*vars(thing).values(), type(thing).forward]
             case Optimizer():

@@ -11,6 +11,7 @@ from engine.notices import last
 
 # Loaded on first use: most of these need the compiler.
 _LAZY = {
+    "audit": "tapegraph.debug.audit:audit",
     "bisect": "tapegraph.debug.bisection:bisect",
     "breakpoint_here": "tapegraph.debug.here:breakpoint_here",
     "breakpoints": "tapegraph.debug.spots:breakpoints",

@@ -78,7 +78,7 @@ class Profile:
         from rich.console import Console  # slow to import, and needed only where somebody looks
 
         out = io.StringIO()
-        Console(file=out, width=130).print(self._rich(by, limit))
+        Console(file=out, width=160).print(self._rich(by, limit))
         return "\n".join(line.rstrip() for line in out.getvalue().rstrip().splitlines())
 
     def _rich(self, by: str, limit: int = SHOWN) -> Table:

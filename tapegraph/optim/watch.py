@@ -28,6 +28,11 @@ class Watch:
         self.idle = 0  # steps in a row that changed nothing, for one and the same reason
         self.reason = ""
         self.judged: set[Parameter] = set()  # without a gradient, and looked into
+        self.begin(optimizer)
+
+    def begin(self, optimizer: Optimizer) -> None:
+        """Forget what was seen, and follow values in the next step."""
+        self.idle, self.reason, self.judged = 0, "", set()
         if level.current() != "off" and not tracing():
             FLOW.wait(optimizer)
 
