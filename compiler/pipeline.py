@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from compiler.literal import Literal, plan_of
 from compiler.plan import Plan, make_plan
 from compiler.recompute import Fit, fit
 from compiler.runtime import Program
@@ -22,11 +23,12 @@ class Planned:
     plan: Plan
     fitted: Fit | None
     times: dict[str, float]
+    literal: bool = False
 
     def program(self) -> Program:
         """The program, its kernels loaded, or compiled where they must be."""
         started = time.perf_counter()
-        program = Program(self.plan, self.graph, self.fitted)
+        program = Literal(self.graph) if self.literal else Program(self.plan, self.graph, self.fitted)
         self.times["compile"] = time.perf_counter() - started
         return program
 
@@ -39,7 +41,14 @@ def plan_graph(
     budget: int | None = None,
     sizes: Mapping[str, int] | None = None,
 ) -> Planned:
-    """The plan of a graph. ``budget``: bytes that the temporaries should not exceed at these ``sizes``."""
+    """The plan of a graph. ``budget``: bytes that the temporaries should not exceed at these ``sizes``.
+
+    At "bitwise" nothing is rewritten: a rule that keeps every bit of a value may still change how it lies in memory, and
+    with that the order in which NumPy adds it up.
+    """
+    if fidelity == "bitwise":
+        started = time.perf_counter()
+        return Planned(graph, plan_of(graph), None, {"plan": time.perf_counter() - started}, literal=True)
     times: dict[str, float] = {}
     clock = time.perf_counter()
 

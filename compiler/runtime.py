@@ -43,6 +43,8 @@ Array = np.ndarray[Any, Any]
 class Program:
     """A compiled graph. ``run(arrays)`` takes the inputs in order and returns the outputs in order."""
 
+    literal = False  # whether it calls NumPy's kernels only
+
     def __init__(self, plan: Plan, traced: Graph, fitted: Fit | None = None) -> None:
         self.plan = plan
         self.fitted = fitted  # what was done for a memory budget

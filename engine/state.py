@@ -175,7 +175,7 @@ class Pending:
 
     @property
     def _value(self) -> np.ndarray[Any, Any]:
-        return self._memory.copy()
+        return self._memory.copy(order="K")
 
 
 def _restored(kind: type[State], value: Any, name: str | None, trainable: bool, grad: Any) -> State:

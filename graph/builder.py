@@ -44,12 +44,12 @@ class Builder:
 
     def apply(self, op: Op, args: tuple[Any, ...], attrs: dict[str, Any]) -> Symbol:
         args = op.prepare(args)
-        if op.expand is not None:
+        if op.expand is not None and not self.trace.literal:
             return self._expanded(op, args, attrs)
         spec = op.spec(args, attrs)
         dtype = next((a.dtype for a in args[op.casts or slice(None)] if isinstance(a, Handle)), None)
         records = tuple(
-            self.lift(a) if isinstance(a, Handle) else self.trace.constant(a, dtype or spec.dtype) for a in args
+            self.lift(a) if isinstance(a, Handle) else self.trace.number(a, dtype or spec.dtype) for a in args
         )
         tracked = self.grad_enabled and bool(op.vjp) and any(r.tracked for r in records)
         if tracked and len(args) == 2 and len(records[0].shape) != len(records[1].shape):
@@ -101,6 +101,8 @@ class Builder:
         return self.trace.capture(handle._value, handle)
 
     def handle(self, arg: Any) -> Any:
+        if arg in self.trace.numbers:
+            return self.trace.numbers[arg]
         return self._results(arg) if arg.op.many else Symbol(arg, self.trace)
 
     def record(self, handle: Any) -> Record | None:
@@ -178,6 +180,11 @@ class Builder:
     def watch(self, owner: Any, attribute: str) -> None:
         """Note that the program read a Python attribute: another value of it makes another program."""
         self.trace.watched.append((owner, attribute, getattr(owner, attribute)))
+
+    @property
+    def unrolls(self) -> bool:
+        """Whether a scan is Python's loop here, as in eager mode, and no op of its own."""
+        return self.trace.literal
 
     def body(self, function: Callable[..., Sequence[Any]], specs: Sequence[Spec], tracked: Sequence[bool]) -> Traced:
         """``function`` of handles of these specs as a subprogram; ``tracked`` says which of them gradients flow to."""

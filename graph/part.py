@@ -21,7 +21,7 @@ class Part(Trace):
     """The body of a control op under construction. ``outer`` writes the program around it."""
 
     def __init__(self, outer: Builder) -> None:
-        super().__init__()
+        super().__init__(outer.trace.literal)
         self.outer = outer
         self.watched = outer.trace.watched
         self.later = outer.trace.later

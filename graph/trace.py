@@ -23,11 +23,17 @@ _FULL = OPS["full"]
 
 
 class Trace:
-    """What one graph under construction has seen: its records by content, its leaves, states and gradients."""
+    """What one graph under construction has seen: its records by content, its leaves, states and gradients.
 
-    def __init__(self) -> None:
+    ``literal``: every application of an op is a record of its own, as on the eager tape, so that the reverse pass adds up
+    gradients in the same order; and gradient rules see the program's numbers as the Python numbers they are.
+    """
+
+    def __init__(self, literal: bool = False) -> None:
+        self.literal = literal
         self.graph = Graph()
         self.known: dict[Any, Record] = {}
+        self.numbers: dict[Record, Any] = {}  # where it is literal: the number that a constant was
         self.owners: dict[Record, State] = {}
         self.current: dict[State, Record] = {}  # what each state holds at this point of the program
         self.grads: dict[State, Any] = {}  # the gradient of each state at this point: a Symbol or None
@@ -48,7 +54,8 @@ class Trace:
         self, op: Op, args: tuple[Record, ...], attrs: dict[str, Any], spec: Spec, tracked: bool = False
     ) -> Record:
         """The record of ``op`` applied to records; an equal one is reused, so equal subexpressions are one node."""
-        key = (self.key(op, self.ordered(op, args), attrs), tracked)
+        # The length of the graph is a key that no other record has.
+        key = len(self.graph.nodes) if self.literal else (self.key(op, self.ordered(op, args), attrs), tracked)
         record = self.known.get(key)
         if record is None:
             place, frame = origin.capture_frame(skip=2)
@@ -116,6 +123,13 @@ class Trace:
     def here(self, symbol: Symbol) -> Record | None:
         """The record of a symbol in this graph, where it has one already."""
         return symbol._record if symbol._trace is self else None
+
+    def number(self, value: Any, dtype: DType) -> Record:
+        """A number that the program writes down, as a record."""
+        record = self.constant(value, dtype)
+        if self.literal:
+            self.numbers[record] = value
+        return record
 
     def bring(self, handle: Any) -> NoReturn:
         """Raises SymbolError: a program by itself has no other around it whose values it could use."""

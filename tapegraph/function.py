@@ -61,6 +61,11 @@ class Function:
         self._last: Last | None = None
         self._lock = threading.RLock()
 
+    @property
+    def literal(self) -> bool:
+        """Whether it is traced op for op as eager mode applies them, so that every bit is eager mode's."""
+        return self.fidelity == "bitwise"
+
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else MethodType(self, instance)
 
@@ -209,6 +214,8 @@ class Function:
         return "another structure of arguments"
 
     def pinned(self, name: str) -> Any:
+        if self.literal:
+            return True  # with sizes that are names, some functions choose other ways than with the numbers eager mode sees
         if isinstance(self.specialize, Mapping):
             axes = self.specialize.get(name)
             return (axes,) if isinstance(axes, int) and not isinstance(axes, bool) else axes

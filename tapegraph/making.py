@@ -41,7 +41,7 @@ class Making:
         self.name, self.cause = function.__name__, cause
         ledger = None if level.current() == "off" else Ledger(function.body, args, kwargs)
         self.fidelity, self.phases = function.fidelity, function.phases
-        self.traced = traced = trace_call(function.body, args, kwargs, function.pinned)
+        self.traced = traced = trace_call(function.body, args, kwargs, function.pinned, function.literal)
         if ledger is not None:
             ledger.close(traced.trace)
         self.seconds = {"trace": time.perf_counter() - started}

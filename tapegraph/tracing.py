@@ -107,11 +107,13 @@ def trace_call(
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
     pinned: Callable[[str], Any],
+    literal: bool = False,
 ) -> Traced:
     """Trace ``body`` on these arguments. Every size but 1 begins as a name, unless ``pinned(argument)`` says otherwise.
 
     Where the program needs the number behind a name, or two names to be equal, the fact is noted and the trace begins
-    again with it; ``body`` may therefore run several times. ``pinned`` gives True, or the axes to compile in.
+    again with it; ``body`` may therefore run several times. ``pinned`` gives True, or the axes to compile in. ``literal``:
+    op for op as eager mode applies them.
     """
     arrays = argument_arrays(body, args, kwargs)
     seen: dict[str, int] = {}
@@ -130,7 +132,7 @@ def trace_call(
     for _ in range(RESTARTS):
         try:
             policy = _Learning(seen)
-            trace, structure, records, rebound = _run(body, args, kwargs, arrays, shapes, policy)
+            trace, structure, records, rebound = _run(body, args, kwargs, arrays, shapes, policy, literal)
         except _Learned as found:
             facts = found.facts
             shapes = [tuple(substitute(n, facts) for n in shape) for shape in shapes]
@@ -149,8 +151,9 @@ def _run(
     arrays: list[tuple[str, np.ndarray[Any, Any]]],
     shapes: list[tuple[Size, ...]],
     policy: _Learning,
+    literal: bool,
 ) -> tuple[Trace, Any, list[Any], list[tuple[int, int]]]:
-    trace = Trace()
+    trace = Trace(literal)
     builder = Builder(trace, dispatch.current().grad_enabled)
     supply = iter(zip([name for name, _ in arrays], shapes, strict=True))
 

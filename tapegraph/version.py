@@ -130,6 +130,8 @@ class Version:
         ]
         lines.append(f"     self-check: {self.calls.check.outcome}")
         lines += [f"     {line}" for line in memory_lines(self.program)]
-        if callbacks:
+        if self.program.literal:
+            lines.append("     every bit is eager mode's: each op is computed by its NumPy kernel, none natively")
+        elif callbacks:
             lines.append(f"     computed in Python, for want of native code: {', '.join(callbacks)}")
         return lines

@@ -69,7 +69,9 @@ def _kernel(*operands: Any, **how: Any) -> list[Any]:
 def _spec(*operands: Any, **how: Any) -> list[Spec]:
     given, states = _taken(operands, how)
     like = given["gx"]
-    return [Spec((like.shape[0], *states[0].shape), like.dtype), *(Spec(s.shape, s.dtype) for s in states)]
+    ys, *along = [Spec((like.shape[0], *s.shape), like.dtype) for s in states]
+    first = [] if how["cell"] in ("tanh", "relu") else [Spec(like.shape, like.dtype), *(along or [ys])]
+    return [ys, *(Spec(s.shape, s.dtype) for s in states), *first, ys]
 
 
 def _vjp(gs: list[Any], ys: tuple[Any, ...], *operands: Any, **how: Any) -> list[Any]:

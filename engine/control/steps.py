@@ -40,7 +40,7 @@ def steps(
         unchanged(carry, leaves[:n])
         return [*carry, *ys]
 
-    traced = trace(flat, shapes, tracked)
+    traced = None if getattr(interpreter, "unrolls", False) else trace(flat, shapes, tracked)
     if traced is None:
         return _in_python(step, init, xs, length, reverse)
     body, consts, extra = with_states(traced)

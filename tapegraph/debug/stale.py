@@ -77,10 +77,10 @@ def _traced_twice(
 ) -> tuple[Ledger, Difference | TapegraphError | None]:
     ledger = Ledger(function.body, args, kwargs)
     with undone(ledger.reach):
-        first = trace_call(function.body, args, kwargs, function.pinned)
+        first = trace_call(function.body, args, kwargs, function.pinned, function.literal)
         ledger.close(first.trace)
         try:
-            second = trace_call(function.body, args, kwargs, function.pinned)
+            second = trace_call(function.body, args, kwargs, function.pinned, function.literal)
         except TapegraphError as error:
             return ledger, error
     return ledger, difference(first.graph, second.graph) or other_values(first.outputs, second.outputs)

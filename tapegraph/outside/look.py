@@ -78,7 +78,7 @@ def retraced(
     """How the graph of the same call would differ if it were traced now; states, generators and Python stay as they are."""
     with undone(ledger.reach):
         try:
-            traced = trace_call(function.body, args, kwargs, function.pinned)
+            traced = trace_call(function.body, args, kwargs, function.pinned, function.literal)
         except TapegraphError as error:
             return error
     return difference(version.graph, traced.graph) or other_values(version.calls.structure, traced.outputs)
