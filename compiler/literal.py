@@ -13,15 +13,14 @@ from typing import Any
 import numpy as np
 
 from compiler.buffers import new_place
+from compiler.instance import Instance
 from compiler.plan import Plan
 from compiler.runtime import Program
 from compiler.step import Callback
-from engine import effects
 from engine.errors import Trap, trapped
 from engine.ops.results import result as RESULT
 from engine.record import Record
 from engine.sizes import evaluated
-from engine.state import State
 from graph.graph import Graph
 
 Array = np.ndarray[Any, Any]
@@ -43,47 +42,50 @@ class Literal(Program):
         self.text, self._function = _written(graph, self.computed)
         self._attrs: dict[tuple[tuple[int, ...], ...], Attrs] = {}
 
-    def quick(self, shapes: Any, handle: type, had: list[tuple[State, bool]]) -> None:
+    def quick(self, *_: Any) -> None:
         """None: there is no native call."""
 
-    def run(self, arrays: Sequence[Array]) -> list[Array]:
-        """As of any program; the results are, bit for bit, those of eager mode."""
-        graph = self.traced
-        with self.lock:
-            for array, dtype in zip(arrays, self.dtypes, strict=True):
-                if array.dtype != dtype:
-                    self._wrong_dtype(arrays)
-            attrs = self._attributes(tuple([a.shape for a in arrays]))
-            leaves = [*arrays, *(s._value for s in graph.states), *(s._grad._value for s in graph.grads)]
-            leaves += graph.captured.values()
-            try:
-                with effects.Call(), np.errstate(all="ignore"):
-                    found = list(self._function(leaves, attrs))
-            except Trap as trap:
-                self._replay(list(arrays))  # fails at the user's own line
-                record = self.computed[0]
-                raise trapped(trap, record.op.name, record.args, record.origin) from None
-            found = _apart(found, leaves)
-            del leaves  # else its states would seem to be held by others
-            self.own_states()
-            outputs = len(graph.outputs)
-            for state, value in zip(graph.updates, found[outputs:], strict=False):
-                np.copyto(state._value, value)
-            grads = iter(found[outputs + len(graph.updates) :])
-            for _, pending in self.pending:
-                if pending is not None:
-                    pending._memory = next(grads)
-            self.leave_gradients()
-            return found[:outputs]
+    def begin(self, arrays: Sequence[Array]) -> tuple[Instance, list[Array], list[Array]]:
+        """As of any program, but for the arrays, which stay as they lie in memory."""
+        for array, dtype in zip(arrays, self.dtypes, strict=True):
+            if array.dtype != dtype:
+                self._wrong_dtype(arrays)
+        shapes = tuple([a.shape for a in arrays])
+        instance = self.instances.get(shapes) or self.instance(shapes)
+        self.own_states()
+        self.held = {state: state._grad._value for state in self.plan.grads}
+        return instance, list(arrays), []
 
-    def _attributes(self, shapes: tuple[tuple[int, ...], ...]) -> Attrs:
-        found = self._attrs.get(shapes)
+    def execute(
+        self, instance: Instance, inputs: list[Array], outputs: list[Array], states: Sequence[Array] | None = None
+    ) -> None:
+        """Call the kernels. ``states``: arrays to read and write in place of what the states hold."""
+        graph = self.traced
+        held = dict(zip(graph.states, states or [s._value for s in graph.states], strict=True))
+        leaves = [*inputs, *held.values(), *self.held.values(), *graph.captured.values()]
+        try:
+            with np.errstate(all="ignore"):
+                found = self._function(leaves, self._attributes(instance))
+        except Trap as trap:
+            self._replay(inputs)  # fails at the user's own line
+            record = self.computed[0]
+            raise trapped(trap, record.op.name, record.args, record.origin) from None
+        results = iter(_apart(found, leaves))
+        outputs[:] = [next(results) for _ in graph.outputs]
+        for state, value in [(s, next(results)) for s in graph.updates]:
+            np.copyto(held[state], value)
+        for state, pending in self.pending:
+            if pending is not None:
+                self.kept[state] = pending._memory = next(results)
+
+    def _attributes(self, instance: Instance) -> Attrs:
+        found = self._attrs.get(instance.shapes)
         if found is None:
-            sizes, _ = self.shapes.solve(shapes)
-            self.shapes.check(sizes)
             if len(self._attrs) >= KNOWN:
                 self._attrs.clear()
-            found = self._attrs[shapes] = [{k: evaluated(v, sizes) for k, v in r.attrs.items()} for r in self.computed]
+            found = self._attrs[instance.shapes] = [
+                {k: evaluated(v, instance.sizes) for k, v in r.attrs.items()} for r in self.computed
+            ]
         return found
 
 

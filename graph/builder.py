@@ -49,7 +49,7 @@ class Builder:
         spec = op.spec(args, attrs)
         dtype = next((a.dtype for a in args[op.casts or slice(None)] if isinstance(a, Handle)), None)
         records = tuple(
-            self.lift(a) if isinstance(a, Handle) else self.trace.number(a, dtype or spec.dtype) for a in args
+            self.lift(a) if isinstance(a, Handle) else self.trace.number(a, dtype or spec.dtype, op) for a in args
         )
         tracked = self.grad_enabled and bool(op.vjp) and any(r.tracked for r in records)
         if tracked and len(args) == 2 and len(records[0].shape) != len(records[1].shape):

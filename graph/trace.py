@@ -10,6 +10,7 @@ import numpy as np
 
 from engine import origin
 from engine.errors import FeedError
+from engine.lowering import Control
 from engine.op import OPS, Op, Trait
 from engine.ops.dtype import leaf as LEAF
 from engine.record import Record
@@ -124,10 +125,10 @@ class Trace:
         """The record of a symbol in this graph, where it has one already."""
         return symbol._record if symbol._trace is self else None
 
-    def number(self, value: Any, dtype: DType) -> Record:
-        """A number that the program writes down, as a record."""
+    def number(self, value: Any, dtype: DType, op: Op) -> Record:
+        """A number that the program writes down as an operand of an op, as a record."""
         record = self.constant(value, dtype)
-        if self.literal:
+        if self.literal and not isinstance(op.lower, Control):  # subprograms take arrays
             self.numbers[record] = value
         return record
 

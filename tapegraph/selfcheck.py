@@ -10,7 +10,7 @@ import numpy as np
 from engine import effects, level, notices
 from engine.compute import described
 from engine.control.body import Body
-from engine.errors import TapegraphError
+from engine.errors import NonFiniteError, TapegraphError
 from engine.landing import landed
 from engine.record import Record
 from engine.sizes import evaluate, evaluated
@@ -45,7 +45,7 @@ class SelfCheck:
         """
         if program.literal:
             self.outcome = "none is needed: these are NumPy's own kernels"
-            return program.run(arrays)
+            return program.run(arrays, watch)
         needed = expected(program, arrays)
         if needed > self.allowed:
             self.outcome = f"left out: it would take some {1e3 * needed:.3g} ms, compiling took {1e3 * self.allowed / SHARE:.3g} ms"
@@ -55,7 +55,11 @@ class SelfCheck:
         except TapegraphError:
             return program.run(arrays, watch)  # which raises the same
         before = [(s, s._value, s._grad) for s in program.plan.states]
-        results = program.run(arrays, watch)
+        try:
+            results = program.run(arrays, watch)
+        except NonFiniteError:
+            self._looked_into(program, arrays)  # it may be native code alone that makes them
+            raise
         pairs = [*zip(results, meant.outputs, strict=True)]
         pairs += [(s._value, value) for s, value in meant.updates.items()]
         pairs += [(s._grad._value, value) for s, value in meant.grads.items() if value is not None]
@@ -64,17 +68,20 @@ class SelfCheck:
             return results
         after = [(s, s._value, s._grad) for s in program.plan.states]
         _hold(before)
+        self._looked_into(program, arrays)  # where it raises, states are as they were
+        _hold(after)
+        return results
+
+    def _looked_into(self, program: Program, arrays: Sequence[Array]) -> None:
         difference = examined(program, arrays, self.fidelity, self.phases)
         if difference is None:
             self.outcome = "the first call differs from NumPy's kernels, by rounding that this program enlarges"
-        else:
-            self.outcome = difference.sentence()
-            notice = mismatch(difference)
-            if level.current() == "checked":
-                raise landed(notice, outer=program.traced.outer)  # states are as they were
-            notices.warn(notice)
-        _hold(after)
-        return results
+            return
+        self.outcome = difference.sentence()
+        notice = mismatch(difference)
+        if level.current() == "checked":
+            raise landed(notice, outer=program.traced.outer) from None
+        notices.warn(notice)
 
 
 def examined(program: Program, arrays: Sequence[Array], fidelity: str, phases: bool) -> Difference | None:
