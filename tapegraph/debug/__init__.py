@@ -19,6 +19,7 @@ _LAZY = {
     "load_replay": "tapegraph.debug.replay_file:load_replay",
     "print": "tapegraph.debug.printing:print",
     "replay": "tapegraph.debug.replaying:replay",
+    "shadow": "tapegraph.debug.shadow:shadow",
     "stale_check": "tapegraph.debug.stale:stale_check",
     "trace_report": "tapegraph.debug.stale:trace_report",
     "profile": "tapegraph.debug.profiling:profile",

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import MethodType
 from typing import Any
@@ -12,17 +11,15 @@ from typing import Any
 import numpy as np
 
 from eager.hooks import Event, hooks
-from eager.tensor import Tensor
-from engine import effects, level, origin, tree
+from engine import effects, level, origin
 from engine.ops.results import result as RESULT
 from engine.record import Record
 from graph import reference
-from graph.mismatch import Difference, gap, size
+from graph.mismatch import Difference
 from graph.reference import Result
+from tapegraph.debug.twin import Twin, copied, far_apart
 from tapegraph.function import Function
-from tapegraph.mode import mode
-from tapegraph.selfcheck import SUSPECT, examined
-from tapegraph.tracing import Slot
+from tapegraph.selfcheck import examined
 from tapegraph.version import Version
 
 Array = np.ndarray[Any, Any]
@@ -106,14 +103,16 @@ def bisect(
     """
     function, args = _function(fn, args)
     with level.level("off"), effects.left_out():
-        version, _, arrays = function.serving(_copied(args), kwargs)
+        version, _, arrays = function.serving(copied(args), kwargs)
         assert version is not None
-        with _restored(version):
-            eager = _eager(function, version, args, kwargs)
+        twin = Twin(function, version, args, kwargs)
+        with twin.restored():
+            eager = twin.eager()
         feeds = dict(zip(version.program.names, arrays, strict=True))
         meant = reference.run(version.graph, feeds)
-        with _restored(version):
-            compiled = _compiled(version, arrays)
+        with twin.restored():
+            outputs = [a.copy() for a in version.program.run(arrays)]
+            compiled = [*outputs, *twin.left()]
         found = Bisection(function.__name__, None)
         values = _flat(version, meant)
         for what, mine, its in (
@@ -123,7 +122,7 @@ def bisect(
             far, fine = _compared(mine, its, rtol, atol)
             found.stages.append((what, far, fine))
         if not found.stages[0][2]:
-            found.difference = _parted(function, version, args, kwargs, feeds, rtol, atol)
+            found.difference = _parted(twin, feeds, rtol, atol)
         if found.difference is None:
             found.difference = examined(version.program, arrays, function.fidelity, function.phases)
     return found
@@ -140,83 +139,18 @@ def _function(fn: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Function, 
     return fn, args
 
 
-def _copied(value: Any) -> Any:
-    """Arguments whose arrays the program may assign to without anybody noticing."""
-
-    def copy(leaf: Any) -> Any:
-        if type(leaf) is Tensor:
-            return Tensor(leaf._array().copy())
-        return leaf.copy() if type(leaf) is np.ndarray else leaf
-
-    return tree.map_tree(copy, value)
-
-
-@contextmanager
-def _restored(version: Version) -> Iterator[None]:
-    graph = version.graph
-    states = list({**graph.states, **graph.updates, **graph.grad_updates})
-    before = [(s, s._value.copy(), s._grad) for s in states]
-    kept = [(a, a.copy()) for a in version.program.kept.values()]
-    try:
-        yield
-    finally:
-        for state, value, grad in before:
-            state.hold(value)
-            state._grad = grad
-        for array, content in kept:
-            np.copyto(array, content)
-
-
 def _flat(version: Version, found: Result) -> list[Array]:
     grads = [g for g in found.grads.values() if g is not None]
     return [*found.outputs, *(v for s, v in found.updates.items() if s is not effects.ORDER), *grads]
-
-
-def _states(version: Version) -> list[Array]:
-    graph = version.graph
-    grads = [s._grad._value for s, r in graph.grad_updates.items() if r is not None]
-    return [np.array(a) for a in (*(s._value for s in graph.updates if s is not effects.ORDER), *grads)]
-
-
-def _compiled(version: Version, arrays: Sequence[Array]) -> list[Array]:
-    outputs = [a.copy() for a in version.program.run(arrays)]
-    return [*outputs, *_states(version)]
-
-
-def _eager(function: Function, version: Version, args: Any, kwargs: Any) -> list[Array]:
-    """Results, new states and gradients as eager mode has them, in the order of the graph's."""
-    given = _copied(args)
-    with mode("inline"):
-        returned = function.body(*given, **kwargs)
-    outputs: dict[int, Array] = {}
-    slots = tree.leaves(version.calls.structure)
-    for slot, leaf in zip(slots, tree.leaves(returned), strict=False):
-        if type(slot) is Slot:
-            outputs[slot.number] = np.array(leaf)
-    leaves = [leaf for leaf in tree.leaves([*given, *kwargs.values()]) if type(leaf) in (Tensor, np.ndarray)]
-    for argument, output in version.rebound:
-        outputs[output] = np.array(leaves[argument])
-    return [*(outputs[n] for n in sorted(outputs)), *_states(version)]
 
 
 def _compared(found: Sequence[Array], wanted: Sequence[Array], rtol: float | None, atol: float) -> tuple[float, bool]:
     """The largest difference relative to the largest element, and whether all are within tolerance."""
     worst, fine = 0.0, True
     for a, b in zip(found, wanted, strict=True):
-        far, close = _far(a, b, rtol, atol)
+        far, close = far_apart(a, b, rtol, atol)
         worst, fine = max(worst, far), fine and close
     return worst, fine
-
-
-def _far(found: Array, wanted: Array, rtol: float | None, atol: float) -> tuple[float, bool]:
-    if found.shape != wanted.shape:
-        return float("inf"), False
-    absolute = float(gap(found, wanted).max(initial=0.0))
-    scale = size(wanted)
-    relative = (
-        rtol if rtol is not None else SUSPECT.get(wanted.dtype.itemsize, 1e-2) if wanted.dtype.kind == "f" else 0.0
-    )
-    return (absolute / scale if scale else absolute), absolute <= atol + relative * scale
 
 
 # ------------------------------------------------------------------------------------ eager mode and the graph as traced
@@ -227,15 +161,7 @@ def _key(op: str, where: origin.Origin) -> Any:
     return op, frames[0] if frames else None, tuple(f for f in where if isinstance(f, str))
 
 
-def _parted(
-    function: Function,
-    version: Version,
-    args: Any,
-    kwargs: Any,
-    feeds: dict[str, Array],
-    rtol: float | None,
-    atol: float,
-) -> Difference | None:
+def _parted(twin: Twin, feeds: dict[str, Array], rtol: float | None, atol: float) -> Difference | None:
     """The first op that gives something else in eager mode than its node in the graph: told by op, place and order."""
     seen: list[tuple[Any, Array, list[Any]]] = []
 
@@ -244,11 +170,12 @@ def _parted(
             operands = [np.array(a) for a in event.args if hasattr(a, "shape")]
             seen.append((_key(event.op.name, event.origin), np.array(event.result), operands))
 
-    with _restored(version), hooks(after=note):
-        _eager(function, version, args, kwargs)
-    values = reference.run(version.graph, feeds, keep=True).values
+    with twin.restored(), hooks(after=note):
+        twin.eager()
+    graph = twin.version.graph
+    values = reference.run(graph, feeds, keep=True).values
     nodes: dict[Any, list[Record]] = {}
-    for record in version.graph.nodes:
+    for record in graph.nodes:
         if record.args and not record.op.many and record.op is not RESULT:
             nodes.setdefault(_key(record.op.name, record.origin), []).append(record)
     count: dict[Any, int] = {}
@@ -261,7 +188,7 @@ def _parted(
         if len(twins) not in (1, count[key]):
             continue
         record = twins[number if len(twins) > 1 else 0]
-        if not _far(values[record], value, rtol, atol)[1]:
+        if not far_apart(values[record], value, rtol, atol)[1]:
             blamed = f"how {record.op.name}, or what it was made from, is written down in graphs"
             return Difference("trace", blamed, record, values[record], value, operands)
     return None
