@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,7 +26,7 @@ class Outside:
 
     record: Record
     operands: list[Place]
-    result: Place
+    results: list[Place | None]
 
     @property
     def records(self) -> list[Record]:
@@ -42,12 +43,12 @@ class Outside:
 
     @property
     def writes(self) -> set[Buffer]:
-        return {self.result.buffer}
+        return {p.buffer for p in self.results if p is not None}
 
     def words(self) -> Iterator[tuple[Buffer, Size] | Size]:
         """The argument block: where the result and the operands are, then the sizes of each operand."""
-        for place in (self.result, *self.operands):
-            yield place.buffer, place.layout.offset * place.buffer.dtype.itemsize
+        for place in (*self.results, *self.operands):
+            yield (place.buffer, place.layout.offset * place.buffer.dtype.itemsize) if place is not None else 0
         for place in self.operands:
             yield from place.shape
 
@@ -73,13 +74,14 @@ class Outside:
         except BaseException as raised:  # ctypes would print it and go on
             effects.HERE.raised = raised
             return RAISED
-        _array(words[0], self.result.buffer.dtype, ())[...] = count
+        if words[0]:
+            _array(words[0], np.dtype(np.int64), ())[...] = count
         return 0
 
 
 def _array(address: int, dtype: np.dtype[Any], shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
     """The memory at an address, which belongs to the program."""
-    size = dtype.itemsize * int(np.prod(shape, dtype=np.int64))
+    size = dtype.itemsize * math.prod(shape)
     if not size:
         return np.empty(shape, dtype)
     return np.frombuffer((ctypes.c_char * size).from_address(address), dtype).reshape(shape)

@@ -297,7 +297,7 @@ class Planner:
                 a, b = (self._matrix(operand, record) for operand in record.args)
                 self.steps.append(product_step(record, a, b, place))
             case Outward():
-                self.steps.append(Outside(record, [self.dense_place(a) for a in record.args], place))
+                self.steps.append(Outside(record, [self.dense_place(a) for a in record.args], [place]))
             case _:
                 operands = [self.locate(a) for a in record.args]
                 self.steps.append(Callback(record, operands, [place]))

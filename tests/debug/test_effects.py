@@ -381,3 +381,13 @@ def test_summaries():
     assert summary(np.ones(9, bool)) == "bool[9]  9 of 9 true"
     x = np.array([1, 2, np.nan, np.inf, -np.inf, np.nan, 0, 3], np.float32)
     assert summary(x) == "float32[8]  min nan  mean nan  max nan  norm nan  2 nan  2 inf"
+
+
+def test_bisect_walks_over_effects(capsys):
+    def step(x):
+        y = debug.watch(tg.exp(x), "y")
+        tg.print("sum", y.sum())
+        return y * 2
+
+    assert not debug.bisect(step, X)
+    assert capsys.readouterr().out == ""
