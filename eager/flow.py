@@ -40,6 +40,7 @@ class Flow:
         ] = {}  # records made without gradients, and where those were switched off
         self._off: origin.Origin = ()
         self._links: dict[int, tuple[weakref.ref[Any], Record]] = {}
+        self._values: dict[int, tuple[weakref.ref[Any], Record]] = {}
         self._arrays: dict[tuple[int, ...], list[tuple[_Memory, Record]]] = {}
         self._numbers: dict[float, Record] = {}
 
@@ -86,7 +87,9 @@ class Flow:
             return link[1]
         if type(handle) is float and handle in self._numbers:
             return _round_trip(self._numbers[handle], (), np.dtype(np.float64))
-        return None
+        value = getattr(handle, "_value", None)  # another handle of the same array
+        link = self._values.get(id(value))
+        return link[1] if link is not None and link[0]() is value else None
 
     def made(self, op: Any, args: tuple[Any, ...], out: Any, by: Eager, attrs: dict[str, Any] = NO_ATTRS) -> None:
         """Note that ``out`` was made of ``args``."""
@@ -109,6 +112,7 @@ class Flow:
     def _link(self, handle: Any, record: Record) -> None:
         self._links[id(handle)] = weakref.ref(handle), record
         value = handle._value
+        self._values[id(value)] = weakref.ref(value), record
         if value.size == 1:
             number = float(value.item())
             if number % 1:  # 0, 1 and their like come from anywhere

@@ -363,3 +363,28 @@ def test_values_are_followed_in_one_step_only():
     del optimizer
     gc.collect()
     assert type(RECORDING) is Eager
+
+
+def test_a_tensor_made_anew_of_another_is_a_cut_as_well():
+    from tapegraph import torch
+
+    net, head = torch.nn.Linear(3, 1), torch.nn.Linear(1, 1)
+    optimizer = torch.optim.SGD([*net.parameters(), *head.parameters()], lr=0.1)
+
+    def step():
+        optimizer.zero_grad()
+        head(torch.tensor(net(torch.ones(2, 3)))).sum().backward()
+        optimizer.step()
+
+    notice, _ = told(GradientWarning, "eager", step, calls=1)
+    assert "torch.tensor(net(" in notice.place.text
+
+
+@pytest.mark.parametrize("body", [_never_cleared])
+@both_modes
+def test_at_level_checked_it_is_an_error(mode, body):
+    step, _ = training(mode, body)
+    with tg.mode(mode), tg.debug.level("checked"):
+        step()
+        with pytest.raises(GradientWarning, match="used by an earlier step"):
+            step()
