@@ -1,4 +1,4 @@
-"""The command line: ``tapegraph compare``, ``tapegraph bench``, ``tapegraph fuzz`` and ``tapegraph ops``."""
+"""The command line: ``tapegraph compare``, ``bench``, ``bugs``, ``fuzz`` and ``ops``."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import tapegraph as tg
+from tapegraph.bugs.contenders import PEERS as BUGS_PEERS
 from tapegraph.comparison.figures import Comparison
 from tapegraph.options import listed, pair, whole
 from tapegraph.written import unwritable, write
@@ -99,6 +100,35 @@ def _parser() -> argparse.ArgumentParser:
     fuzz.add_argument("--json", type=Path, metavar="FILE", help="also write every figure to FILE")
     fuzz.add_argument("--no-color", action="store_true", help="plain text")
     fuzz.set_defaults(run=_fuzz, parser=fuzz)
+    bugs = commands.add_parser(
+        "bugs",
+        help="measure how easy both modes and their peers are to debug: DX-100",
+        description="Run programs with one seeded bug each, and their clean twins, in both modes and in the peers that are "
+        "installed, a process for each; score from 0 to 100 what each says about the bug: whether it is found, how early, "
+        "at which line and expression, with which facts and values, how briefly and how soon. Ctrl-C shows what it has.",
+    )
+    bugs.add_argument(
+        "--peers", type=listed(str), default=list(BUGS_PEERS), metavar="A,B", help=f"default: {','.join(BUGS_PEERS)}"
+    )
+    bugs.add_argument("--tier", type=listed(str), default=list("SNTQR"), metavar="S,N", help="default: S,N,T,Q,R")
+    bugs.add_argument("--only", default="", metavar="NAME", help="templates with this in their name; no probes then")
+    bugs.add_argument(
+        "--seed", type=whole(0), default=0, metavar="N", help="of the last third of the cases (default: 0)"
+    )
+    bugs.add_argument("--held-out", action="store_true", help="only the cases that the seed draws")
+    bugs.add_argument(
+        "--level", type=listed(str), default=["default", "checked"], metavar="A,B", help="ours: off,default,checked"
+    )
+    bugs.add_argument("--bench", type=Path, metavar="FILE", help="draw DX against the speeds that bench --json wrote")
+    bugs.add_argument("--json", type=Path, metavar="FILE", help="also write every score to FILE")
+    bugs.add_argument("--html", type=Path, metavar="FILE", help="also write a page to FILE")
+    bugs.add_argument("--archive", type=Path, metavar="DIR", help="keep programs and raw outputs in DIR")
+    bugs.add_argument("--jobs", type=whole(1), default=1, metavar="N", help="programs at the same time (default: 1)")
+    bugs.add_argument(
+        "--peer-python", type=pair, action="append", default=[], metavar="PEER=PYTHON", help="a peer's own interpreter"
+    )
+    bugs.add_argument("--no-color", action="store_true", help="plain text")
+    bugs.set_defaults(run=_bugs, parser=bugs)
     ops = commands.add_parser(
         "ops",
         help="list the op library: where each op is defined, differentiated and compiled",
@@ -119,6 +149,12 @@ def _bench(options: argparse.Namespace) -> int:
 
 def _fuzz(options: argparse.Namespace) -> int:
     from tapegraph.fuzz.command import main
+
+    return main(options)
+
+
+def _bugs(options: argparse.Namespace) -> int:
+    from tapegraph.bugs.command import main
 
     return main(options)
 
