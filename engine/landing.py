@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from types import CodeType, TracebackType
 from typing import Any, TypeVar
 
-from engine import dispatch, origin
+from engine import dispatch, last, origin
 from engine.errors import ArgumentError, InternalError, Sentence
 
 E = TypeVar("E", bound=Sentence)
@@ -169,6 +169,7 @@ def clear(error: BaseException) -> None:
         if len(found) == 1:
             error.__traceback__ = None
         return
+    last.keep(error)
     kept = [entry for entry in found if origin.is_user_file(entry.tb_frame.f_code.co_filename)]
     for outer, inner in zip(kept, [*kept[1:], None]):
         outer.tb_next = inner

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 
-from engine import level, origin
+from engine import last, level, origin
 from engine.errors import Sentence
 from engine.landing import landed
 
@@ -33,7 +33,6 @@ class MismatchWarning(TapegraphWarning, RuntimeWarning):
     """A compiled result that differs from what the program means by more than rounding."""
 
 
-_last: TapegraphWarning | None = None
 _shown: tuple[list[object], set[object]] = ([], set())
 
 
@@ -42,11 +41,11 @@ def warn(notice: TapegraphWarning) -> None:
 
     Python's filters apply, as to any warning. A new list of filters (``warnings.catch_warnings``) starts anew.
     """
-    global _shown, _last
+    global _shown
     now = level.current()
     if now == "off":
         return
-    _last = notice
+    last.keep(notice)
     if now == "checked":
         raise landed(notice, outer=origin.capture())
     if _shown[0] is not warnings.filters:
@@ -61,8 +60,3 @@ def warn(notice: TapegraphWarning) -> None:
             )
         except type(notice) as raised:  # the filters make an error of it
             raise landed(raised, outer=origin.capture()) from None
-
-
-def last() -> TapegraphWarning | None:
-    """The latest notice, shown or raised, or None: its ``values`` are the operands' arrays by name."""
-    return _last

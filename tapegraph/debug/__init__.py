@@ -6,8 +6,8 @@ import importlib
 from typing import Any
 
 from engine.landing import tracebacks
+from engine.last import last
 from engine.level import level, set_level
-from engine.notices import last
 
 # Loaded on first use: most of these need the compiler.
 _LAZY = {
@@ -17,6 +17,7 @@ _LAZY = {
     "breakpoints": "tapegraph.debug.spots:breakpoints",
     "forget": "tapegraph.debug.watching:forget",
     "load_replay": "tapegraph.debug.replay_file:load_replay",
+    "pm": "tapegraph.debug.postmortem:pm",
     "print": "tapegraph.debug.printing:print",
     "replay": "tapegraph.debug.replaying:replay",
     "shadow": "tapegraph.debug.shadow:shadow",

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import tapegraph as tg
-from engine import landing, origin
+from engine import landing, last, origin
 from engine.errors import ArgumentError, IndexRangeError, ShapeError
+from engine.notices import BroadcastWarning, warn
 
 ROOT = Path(tg.__file__).parents[1]
 
@@ -225,3 +228,44 @@ def test_a_synthetic_frame_has_the_columns_of_the_expression():
     assert (positions[0], positions[2], positions[3]) == (place.line, place.column, place.end_column)
     assert place.expression == "origin.capture()"
     assert isinstance(entry.tb_frame.f_locals["a"], tg.Tensor) and entry.tb_frame.f_globals is globals()
+
+
+def wrong_product(x, w):
+    h = tg.exp(x)
+    return h @ w
+
+
+@pytest.mark.parametrize("made", [lambda f: f, tg.compile])
+def test_the_last_error_is_kept_with_its_values_and_little_else(made):
+    x = tg.ones((2, 3), dtype="float32")
+    kept = weakref.ref(x)
+    with pytest.raises(ShapeError):
+        made(wrong_product)(x, tg.ones((4, 5)))
+    found = tg.debug.last()
+    assert isinstance(found, ShapeError) and found.__traceback__ is None and found.place.expression == "h @ w"
+    assert {n: v.shape for n, v in found.values.items()} == {"h": (2, 3), "w": (4, 5)} and "x" in found.scope
+    del x
+    gc.collect()
+    assert kept() is None
+
+
+def test_large_values_are_not_kept(monkeypatch):
+    monkeypatch.setattr(last, "LIMIT", 30)
+    with pytest.raises(ShapeError):
+        wrong_product(tg.ones((2, 3)), tg.ones((4, 5)))
+    found = tg.debug.last()
+    assert found.values["h"].shape == (2, 3) and found.values["w"] == "float32[4, 5]"
+
+
+def test_pm_looks_at_a_notice_as_at_an_error(monkeypatch):
+    seen = []
+    monkeypatch.setattr("pdb.post_mortem", lambda traceback: seen.append(traceback))
+    h = tg.ones((3, 1))
+    with pytest.warns(BroadcastWarning):
+        warn(BroadcastWarning("both are repeated", op="add", operands=(h,)))
+    tg.debug.pm()
+    entry = seen[0]
+    while entry.tb_next is not None:
+        entry = entry.tb_next
+    assert entry.tb_frame.f_code.co_name == "test_pm_looks_at_a_notice_as_at_an_error"
+    assert entry.tb_frame.f_locals["h"].shape == (3, 1)
