@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -79,7 +79,8 @@ class Sentence(Exception):
         """Of each operand the text of the user's expression, or the variable that holds it; None where neither is known."""
         place, count = self.place, len(self.operands)
         texts = source.operands(place, self.op, count) if place and count and not self._derived else None
-        return tuple(texts or (_variable(operand.value, self.scope) for operand in self.operands))
+        said = source.names(place) if place else ()
+        return tuple(texts or (_variable(operand.value, self.scope, said) for operand in self.operands))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -125,9 +126,12 @@ class Sentence(Exception):
         return f", made at {place.address}: {place.text.strip()}"
 
 
-def _variable(value: Any, scope: Mapping[str, Any]) -> str | None:
-    """The variable that holds an array or handle."""
-    return next((n for n, held in scope.items() if held is value), None) if hasattr(value, "shape") else None
+def _variable(value: Any, scope: Mapping[str, Any], said: Collection[str]) -> str | None:
+    """The variable that holds an array or handle, or a tensor of the PyTorch facade around it; best one of those said."""
+    if not hasattr(value, "shape"):
+        return None
+    found = [n for n, held in scope.items() if held is value or getattr(held, "_handle", None) is value]
+    return next((n for n in found if n in said), found[0] if found else None)
 
 
 class TapegraphError(Sentence, RuntimeError):

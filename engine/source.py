@@ -79,11 +79,24 @@ def called(place: Place) -> str | None:
     return None
 
 
+def names(place: Place) -> set[str]:
+    """The variables that the expression at ``place`` reads."""
+    tree = _expression(place)
+    return {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)} if tree is not None else set()
+
+
 def _expression(place: Place) -> ast.expr | None:
+    text = place.expression.strip()
     try:
-        return ast.parse(place.expression.strip(), mode="eval").body
+        (statement,) = ast.parse(text).body
     except (SyntaxError, ValueError):
         return None
+    match statement:
+        case ast.Expr(value=expression):
+            return expression
+        case ast.AugAssign(target=ast.Name(id=name), op=sign, value=value):
+            return ast.BinOp(ast.Name(name, ast.Load()), sign, value)
+    return None
 
 
 def assignment(name: str, code: CodeType, line: int) -> int | None:

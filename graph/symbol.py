@@ -120,4 +120,11 @@ class Symbol(Handle):
         return f"<symbol{label} {self._record.spec} from {self._record.op.name}>"
 
 
+def symbol_in(x: Any) -> Symbol | None:
+    """The symbol that a variable holds: itself, or inside a tensor of the PyTorch facade."""
+    if type(x) is not Symbol:
+        x = getattr(x, "_handle", None)
+    return x if type(x) is Symbol else None
+
+
 entrances(Symbol, "item", "numpy", "tolist", "__bool__", "__int__", "__float__", "__index__", "__array__")

@@ -18,7 +18,7 @@ from engine.sizes import Shape
 from engine.spec import DType, Spec
 from engine.state import State
 from graph.graph import Graph
-from graph.symbol import Symbol
+from graph.symbol import Symbol, symbol_in
 
 _FULL = OPS["full"]
 
@@ -64,8 +64,8 @@ class Trace:
             if frame is None:
                 record.scope = origin.inherited_scope()
             elif frame.f_code.co_flags & CO_OPTIMIZED:  # a function, not a module
-                symbols = [(name, x) for name, x in frame.f_locals.items() if type(x) is Symbol]
-                record.scope = {name: held for name, x in symbols if (held := self.here(x)) is not None}
+                symbols = [(name, s) for name, x in frame.f_locals.items() if (s := symbol_in(x)) is not None]
+                record.scope = {name: held for name, s in symbols if (held := self.here(s)) is not None}
             if self.whole is not None:
                 record.whole = self.whole
             self.known[key] = record

@@ -21,7 +21,7 @@ from engine.sizes import Dim, Size, evaluate, names_in, same, substitute
 from graph import reference
 from graph.builder import Builder
 from graph.graph import Graph
-from graph.symbol import Symbol
+from graph.symbol import Symbol, symbol_in
 from graph.trace import Trace
 
 RESTARTS = 200  # each one settles at least one named size, so a trace cannot need more than it has sizes
@@ -194,9 +194,14 @@ def _made_concrete(mistake: Sentence, trace: Trace, feeds: Mapping[str, Any]) ->
     """Let symbols in the frames of a mistake's traceback be the values they have for these arguments."""
     held = [x for entry in entries(mistake) for x in entry.tb_frame.f_locals.values()]
     held += [operand.value for operand in mistake.operands]
-    symbols = [x._record for x in held if type(x) is Symbol and x._trace is trace]
-    values = reference.values_of(symbols, trace.graph, feeds)
-    relived(mistake, lambda x: values.get(x._record, x) if type(x) is Symbol else x)
+    symbols = [x for x in map(symbol_in, held) if x is not None and x._trace is trace]
+    values = reference.values_of([x._record for x in symbols], trace.graph, feeds)
+
+    def concrete(x: Any) -> Any:
+        symbol = symbol_in(x)
+        return x if symbol is None else values.get(symbol._record, x)
+
+    relived(mistake, concrete)
 
 
 def argument_arrays(

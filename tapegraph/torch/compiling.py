@@ -9,6 +9,7 @@ from typing import Any
 
 from engine import dispatch, tree
 from engine.handle import Handle
+from engine.landing import entrance
 from graph.builder import Builder
 from tapegraph.function import compile as _compile
 
@@ -41,6 +42,7 @@ class Compiled:
                     raise _Recorded
         return found
 
+    @entrance
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         recording = dispatch.current().grad_enabled
         if isinstance(dispatch.current(), Builder) or (recording and self.recorded):

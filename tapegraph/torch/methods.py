@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from eager.interpreter import RECORDING
 from engine import dispatch, dtypes
 from engine.handle import Handle
+from engine.landing import MISTAKES, clear, entrance, entrances
 from engine.op import OPS
 from engine.ops.dtype import astype
 from engine.record import NO_ATTRS
@@ -67,7 +69,11 @@ def _binary(op: Any, name: str, reflected: bool) -> Callable[[Any, Any], Any]:
                 elif of_bools is not None and a.dtype.kind == "b":
                     return wrap(of_bools(a, b))
         made = _new(Tensor)
-        made._handle = by.apply(op, (b, a) if reflected else (a, b), NO_ATTRS)
+        try:
+            made._handle = by.apply(op, (b, a) if reflected else (a, b), NO_ATTRS)
+        except MISTAKES as error:
+            clear(error)
+            raise
         made._view = None
         return made
 
@@ -79,6 +85,7 @@ _OPERANDS = (Cell, int, float, np.generic, np.ndarray, Dim)
 
 
 def _bitwise(name: str) -> Callable[[Any, Any], Any]:
+    @entrance
     def operator(self: Any, other: Any) -> Any:
         a, b = of(self), _operand(other)
         boolean = all(x.dtype == dtypes.bool_ if isinstance(x, Handle) else isinstance(x, bool) for x in (a, b))
@@ -239,6 +246,8 @@ def _reshaping(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     return method
 
 
+_ENTRANCES = frozenset({"__getitem__", "__setitem__", "__bool__", "__int__", "__float__", "__index__", "__iter__"})
+
 _CASTS = {
     "float": float32,
     "double": float64,
@@ -265,6 +274,9 @@ def install(creation: Any) -> None:
     """Give Tensor its methods and operators; ``creation`` is the module of functions that make tensors."""
     _install_operators()
     _install_methods(creation)
+    covered = {id(entry.function) for entry in SPELLINGS.values()}
+    own = [name for name, made in vars(Tensor).items() if inspect.isfunction(made) and id(made) not in covered]
+    entrances(Tensor, *(name for name in own if not name.startswith("__") or name in _ENTRANCES))
 
 
 __all__ = ["MISSING", "SPELLINGS", "install", "spelled"]

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from eager.interpreter import RECORDING
 from engine import dispatch
 from engine.handle import Handle
+from engine.landing import MISTAKES, clear, entrance
 from engine.ops.shape import reshape
 from tapegraph.torch.cell import Cell, of, replace, wrap
 from tapegraph.torch.dtypes import kind
@@ -85,7 +86,7 @@ def _free(expression: str, signature: str) -> set[str]:
 
 def _compiled(name: str, signature: str, right: str, ours: Mapping[str, Any], place: str) -> Callable[..., Any]:
     parameters = _parameters(signature)
-    lines = [f"def _spelled{_with_axis(signature, parameters)}:"]
+    lines = []
     if "dim" in parameters and "axis" not in parameters:
         lines.append("    if axis is not _absent: dim = axis")
         if "keepdim" in parameters:
@@ -106,11 +107,15 @@ def _compiled(name: str, signature: str, right: str, ours: Mapping[str, Any], pl
         lines.extend(f"        {p} = _as_vector({p})" for p in parameters if p not in {*plain, "dtype"})
         lines.append(f"        dim = 0; return _wrap(_as_number({right}))")
     lines.append(f"    return _wrap({right})")
+    head = [f"def _spelled{_with_axis(signature, parameters)}:", "  try:"]
+    lines = [*head, *lines, "  except _MISTAKES as error:", "    _clear(error)", "    raise"]
     space = {
         **ours,
         "_of": of,
         "_wrap": wrap,
         "_kind": kind,
+        "_MISTAKES": MISTAKES,
+        "_clear": clear,
         "_absent": _ABSENT,
         "_Tensor": _tensor_class(),
         "_by": dispatch.current,
@@ -173,6 +178,7 @@ def _tensor_class() -> Any:
 def in_place(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     """The form of a function on tensors that writes its result into the first operand."""
 
+    @entrance
     def method(self: Any, *args: Any, **named: Any) -> Any:
         return replace(self, of(function(self, *args, **named)))
 
@@ -184,6 +190,7 @@ def in_place(function: Callable[..., Any], name: str) -> Callable[..., Any]:
 def spelled(function: Callable[..., Any]) -> Callable[..., Any]:
     """A function of the engine on tensors, with PyTorch's words for its keywords; for what no table mentions."""
 
+    @entrance
     def call(*args: Any, **named: Any) -> Any:
         given = {_WORDS.get(k, k): kind(v) if k == "dtype" else of(v) for k, v in named.items() if k not in _IGNORED}
         return wrap(function(*map(of, args), **given))

@@ -11,6 +11,7 @@ import numpy as np
 from eager.tensor import Tensor as Computed
 from engine.arguments import normal_axis
 from engine.errors import ArgumentError, ShapeError, UnsupportedError
+from engine.landing import entrance
 from engine.ops import index as indexing
 from engine.ops.shape import broadcast_to, expand_dims, moveaxis, permute_dims, reshape, squeeze
 from engine.ops.shape import flatten as flattened
@@ -24,8 +25,8 @@ VIEWS: dict[str, Callable[..., Any]] = {}
 
 
 def _function(made: Callable[..., Any]) -> Callable[..., Any]:
-    VIEWS[made.__name__] = made
-    return made
+    VIEWS[made.__name__] = entrance(made)
+    return VIEWS[made.__name__]
 
 
 def _sizes(first: Any, rest: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from engine.landing import entrance
 from tapegraph.nn import functional as ours
 from tapegraph.torch.cell import of, replace
 from tapegraph.torch.methods import SPELLINGS
@@ -63,6 +64,7 @@ def _legacy(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     loss = "reduction" in signature.parameters
     rectifier = name in _IN_PLACE
 
+    @entrance
     def call(*args: Any, **named: Any) -> Any:
         if loss and ("size_average" in named or "reduce" in named):
             average, reduce = named.pop("size_average", None), named.pop("reduce", None)
@@ -126,6 +128,7 @@ def _published() -> dict[str, Callable[..., Any]]:
 
 
 def _writing(function: Callable[..., Any], name: str) -> Callable[..., Any]:
+    @entrance
     def call(input: Any, *args: Any, **named: Any) -> Any:
         return replace(input, of(function(input, *args, **named)))
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from engine import dispatch
+from engine.landing import MISTAKES, clear
 from engine.state import State, changed
 from tapegraph.torch.backward import Handle
 from tapegraph.torch.cell import of, write
@@ -142,16 +143,20 @@ class Module(Walking, Saving):
         raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        own = self.__dict__
-        watch = getattr(dispatch.current(), "watch", None)
-        if watch is not None:
-            watch(self, "_hook_ids")
-        compiled = own.get("_compiled")
-        if compiled is not None:
-            return compiled(*args, **kwargs)
-        if not own["_forward_hooks"] and not own["_forward_pre_hooks"] and not own["_backward_hooks"]:
-            return self.forward(*args, **kwargs)
-        return self._hooked(args, kwargs)
+        try:
+            own = self.__dict__
+            watch = getattr(dispatch.current(), "watch", None)
+            if watch is not None:
+                watch(self, "_hook_ids")
+            compiled = own.get("_compiled")
+            if compiled is not None:
+                return compiled(*args, **kwargs)
+            if not own["_forward_hooks"] and not own["_forward_pre_hooks"] and not own["_backward_hooks"]:
+                return self.forward(*args, **kwargs)
+            return self._hooked(args, kwargs)
+        except MISTAKES as error:
+            clear(error)
+            raise
 
     @property
     def _hook_ids(self) -> tuple[int, ...]:
