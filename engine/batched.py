@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
-from engine.errors import SymbolError, UnsupportedError
+from engine.advice import asked
+from engine.errors import UnsupportedError
 from engine.handle import Handle
 from engine.landing import entrances
 from engine.sizes import Shape
@@ -36,15 +37,12 @@ class Batched(Handle):
             raise UnsupportedError("a batch cannot become a single value", op="assign", operands=(self,))
         self.whole = new.whole
 
-    def _valueless(self, use: str) -> Any:
-        raise SymbolError(
-            f"{use} needs one value, and inside vmap this stands for a whole batch",
-            operands=(self,),
-            fix="choose with where(condition, a, b) or tg.cond, or call the function on one entry at a time",
-        )
+    def _valueless(self, use: str, truth: bool = False) -> Any:
+        fix = "choose with where(condition, a, b) or tg.cond, or call the function on one entry at a time"
+        raise asked(self, use, "one value, and inside vmap this stands for a whole batch", fix, truth)
 
     def __bool__(self) -> bool:
-        return bool(self._valueless("if, while, and, or, not and bool()"))
+        return bool(self._valueless("if, while, and, or, not and bool()", truth=True))
 
     def __float__(self) -> float:
         return float(self._valueless("float()"))

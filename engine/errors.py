@@ -195,7 +195,9 @@ class NonFiniteError(TapegraphError, FloatingPointError):
 
 
 class SymbolError(TapegraphError, TypeError):
-    """A symbol used where a value is needed, or outside its graph."""
+    """A symbol used where a value is needed, or outside its graph. ``advice``: code to paste (``engine.advice.Advice``)."""
+
+    advice: Any = None
 
 
 class GradientError(TapegraphError, RuntimeError):

@@ -13,6 +13,8 @@ from itertools import islice
 from types import CodeType, FrameType
 from typing import Any, TypeAlias
 
+import numpy as np
+
 # A frame is (code, offset of the instruction); a note is a word on what was derived ("backward of sqrt").
 Frame: TypeAlias = tuple[CodeType, int]
 Origin: TypeAlias = tuple[Frame | str, ...]
@@ -28,6 +30,7 @@ _HOSTS = (
     *(f"{os.sep}{name}{os.sep}" for name in ("IPython", "ipykernel", "traitlets", "tornado", "_pytest", "pluggy")),
     f"{os.sep}ipykernel_launcher.py",
 )
+_NUMPY = os.path.dirname(np.__file__) + os.sep  # its functions ask arrays for what the user's call of them asks for
 _is_user: dict[str, bool] = {}
 _inherited: ContextVar[Origin | Derived] = ContextVar("inherited_origin", default=())
 
@@ -39,7 +42,7 @@ def is_user_file(filename: str) -> bool:
         path = os.path.abspath(filename) if not filename.startswith("<") else filename
         installed = f"{os.sep}site-packages{os.sep}" in path or f"{os.sep}dist-packages{os.sep}" in path
         host = (path.startswith(_LIBRARY) and not installed) or any(name in path for name in _HOSTS)
-        known = not path.startswith(_OURS) and not host and not filename.startswith("<frozen")
+        known = not path.startswith((*_OURS, _NUMPY)) and not host and not filename.startswith("<frozen")
         _is_user[filename] = known
     return known
 

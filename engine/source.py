@@ -107,7 +107,7 @@ def assignment(name: str, code: CodeType, line: int) -> int | None:
     scope = next((n for n in _functions(code.co_filename) if _is_of(n, code)), None)
     if scope is None:
         return None
-    found = [node for node in _own_nodes(scope) if name in _bound(node)]
+    found = [node for node in own_nodes(scope) if name in bound(node)]
     if len(found) != 1 or not isinstance(found[0], ast.Assign | ast.AnnAssign | ast.NamedExpr) or not found[0].value:
         return None
     made = found[0].value.lineno
@@ -136,7 +136,7 @@ def _is_of(scope: ast.AST, code: CodeType) -> bool:
     return scope.name == code.co_name and first == code.co_firstlineno
 
 
-def _own_nodes(scope: ast.AST) -> list[ast.AST]:
+def own_nodes(scope: ast.AST) -> list[ast.AST]:
     """The nodes of a function without those of the functions and classes inside it."""
     found: list[ast.AST] = []
     waiting = list(ast.iter_child_nodes(scope))
@@ -148,7 +148,7 @@ def _own_nodes(scope: ast.AST) -> list[ast.AST]:
     return found
 
 
-def _bound(node: ast.AST) -> set[str]:
+def bound(node: ast.AST) -> set[str]:
     """The names that a node gives a value."""
     match node:
         case ast.Assign(targets=targets):

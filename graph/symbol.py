@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from engine import dispatch, origin
+from engine.advice import asked
 from engine.errors import SymbolError, UnsupportedError
 from engine.handle import Handle
 from engine.landing import entrances
@@ -62,13 +63,8 @@ class Symbol(Handle):
             fix="return the value from the traced function, or keep it in a tg.State",
         )
 
-    def _valueless(self, use: str, fix: str) -> NoReturn:
-        raise SymbolError(
-            f"{use} needs a value, but in static mode the graph is built before any value exists",
-            op=self._record.op.name if self._record.args else "input",
-            operands=(self,),
-            fix=fix,
-        )
+    def _valueless(self, use: str, fix: str, truth: bool = False) -> NoReturn:
+        raise asked(self, use, "a value, but in static mode the graph is built before any value exists", fix, truth)
 
     def requires_grad_(self, requires: bool = True) -> Any:
         """Raises UnsupportedError: inside a traced function only parameters carry a gradient."""
@@ -78,6 +74,7 @@ class Symbol(Handle):
         self._valueless(
             "if, while, and, or, not and bool()",
             "choose with where(condition, a, b), or run this function in eager mode",
+            truth=True,
         )
 
     def __float__(self) -> float:

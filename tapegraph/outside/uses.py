@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
-import linecache
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from types import CodeType
 from typing import NamedTuple
+
+from engine.definition import Function, bound_names, position, source_tree
 
 Chain = tuple[str, ...]  # a name and what follows: ("self", ".config", "['rate']")
 At = tuple[int, int, int, int]  # first line, first byte, last line, last byte: as an instruction's position has them
@@ -53,51 +53,6 @@ def uses_of(code: CodeType) -> Uses:
     return found
 
 
-Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
-
-
-def source_tree(code: CodeType) -> Function | None:
-    """The definition of a function as its file has it, with the file's line numbers; None where it cannot be found."""
-    lines = linecache.getlines(code.co_filename)
-    first = code.co_firstlineno
-    if not 0 < first <= len(lines) or code.co_name == "<module>":
-        return None
-    last = max((line for _, _, line in code.co_lines() if line is not None), default=first)
-    for end in (last, last + 1, last + 2, last + 3, len(lines)):
-        part = "".join(lines[first - 1 : end])
-        for text, shift in ((part, first - 1), ("if 1:\n" + part, first - 2)):
-            try:
-                tree = ast.parse(text)
-            except (SyntaxError, ValueError):
-                continue
-            found = _definition(tree, code, shift)
-            if found is not None:
-                return found
-    try:
-        return _definition(ast.parse("".join(lines)), code, 0)
-    except (SyntaxError, ValueError):
-        return None
-
-
-def _definition(tree: ast.AST, code: CodeType, shift: int) -> Function | None:
-    ast.increment_lineno(tree, shift)
-    spans = {(p[0], p[2]) for p in code.co_positions() if p[0] is not None and p[2] is not None}
-    for node in ast.walk(tree):
-        match node:
-            case ast.FunctionDef() | ast.AsyncFunctionDef() if node.name == code.co_name:
-                if min([node.lineno, *(d.lineno for d in node.decorator_list)]) == code.co_firstlineno:
-                    return node
-            case ast.Lambda() if code.co_name == "<lambda>":
-                if node.lineno == code.co_firstlineno and (node.body.lineno, node.body.col_offset) in spans:
-                    return node
-    return None
-
-
-def position(node: ast.expr | ast.stmt) -> At:
-    """Where a node stands."""
-    return node.lineno, node.col_offset, node.end_lineno or node.lineno, node.end_col_offset or 0
-
-
 def chain_of(node: ast.AST) -> Chain | None:
     """``a.b["c"]`` as a chain; None for anything else."""
     match node:
@@ -110,37 +65,6 @@ def chain_of(node: ast.AST) -> Chain | None:
             inner = chain_of(value)
             return None if inner is None else (*inner, f"[{key!r}]")
     return None
-
-
-def bound_names(node: Function) -> tuple[list[str], set[str], set[str]]:
-    """The parameters of a function, the names it binds, and those it declares global or nonlocal."""
-    a = node.args
-    parameters = [p.arg for p in (*a.posonlyargs, *a.args, *a.kwonlyargs, *filter(None, (a.vararg, a.kwarg)))]
-    bound: set[str] = set()
-    declared: set[str] = set()
-    for inner in _own(node):
-        match inner:
-            case ast.Global(names=names) | ast.Nonlocal(names=names):
-                declared |= set(names)
-            case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
-                bound.add(name)
-            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
-                bound.add(name)
-            case ast.ExceptHandler(name=str(name)):
-                bound.add(name)
-            case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
-                bound |= {(alias.asname or alias.name).split(".")[0] for alias in aliases}
-    return parameters, bound - declared, declared
-
-
-def _own(node: Function) -> Iterator[ast.AST]:
-    """The nodes of a function without those inside functions in it."""
-    stack: list[ast.AST] = list(node.body) if isinstance(node.body, list) else [node.body]
-    while stack:
-        inner = stack.pop()
-        yield inner
-        if not isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
-            stack += ast.iter_child_nodes(inner)
 
 
 class _Reader(ast.NodeVisitor):
