@@ -7,8 +7,8 @@ import textwrap
 from collections.abc import Iterable, Sequence
 
 from engine.advice.site import LOOPS, Site
-from engine.handle import Handle
 from engine.definition import bound_names
+from engine.handle import Handle
 
 _MUTATING = frozenset(
     [

@@ -10,8 +10,8 @@ from types import CodeType, FrameType
 from typing import Any
 
 from engine import origin, tree
-from engine.handle import Handle
 from engine.definition import Function, bound_names, position, source_tree
+from engine.handle import Handle
 
 Block = Function | ast.Module
 LOOPS = (ast.For, ast.While)
