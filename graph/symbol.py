@@ -53,15 +53,14 @@ class Symbol(Handle):
     def stray(self, op: str | None) -> SymbolError:
         """The error of using a symbol where its graph is not: where it was made, and where the program put it."""
         told = f"; {self.name} is an input of it" if not self._record.args else ""
+        fix = "return the value from the traced function, or keep it in a tg.State"
         found = next(filter(None, (find(self) for find in self._trace.whereabouts)), None)
         if found is not None:
-            told += f"; it was put into {found[0]}" + (f" at {origin.short(found[1][0])}" if found[1] else "")
-        return SymbolError(
-            f"this symbol belongs to another graph, whose trace has ended, and has no value{told}",
-            op=op,
-            operands=(self,),
-            fix="return the value from the traced function, or keep it in a tg.State",
-        )
+            name, put = found
+            told += f"; it was put into {name}"
+            fix += f", instead of {origin.short(put[0])}" if put else ""
+        problem = f"this symbol belongs to another graph, whose trace has ended, and has no value{told}"
+        return SymbolError(problem, op=op, operands=(self,), fix=fix)
 
     def _valueless(self, use: str, fix: str, truth: bool = False) -> NoReturn:
         raise asked(self, use, "a value, but in static mode the graph is built before any value exists", fix, truth)

@@ -55,7 +55,7 @@ def advise(where: origin.Origin, dtype: Any = None) -> Advice | None:
     if found is None:
         return None
     statement, (code, last, hinders) = _rewritten(found, dtype)
-    asks, value = _asks(found)
+    asks, value = _asks(found, dtype is not None)
     return Advice(
         found.file,
         statement.lineno,
@@ -84,11 +84,24 @@ def asked(handle: Any, use: str, why: str, fix: str, truth: bool) -> SymbolError
     return error
 
 
-def _asks(site: Site) -> tuple[str, ast.expr]:
+_BUILTIN = ("any", "all", "bool", "float", "int", "max", "min", "sorted", "round", "sum")
+
+
+def _asks(site: Site, truth: bool) -> tuple[str, ast.expr]:
     """What asks for the value, as the program writes it, and the expression of the value."""
-    match site.node:
-        case ast.Call(func=ast.Name(id=name), args=[value, *_]):
-            return f"{name}()", value
+    node = site.node
+    own = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _BUILTIN
+    match None if own or not truth else site.parents.get(node):
+        case ast.BoolOp(op=sign):
+            return "and" if isinstance(sign, ast.And) else "or", node
+        case ast.UnaryOp(op=ast.Not()):
+            return "not", node
+        case ast.If() | ast.While() | ast.Assert() as statement:
+            if not (isinstance(node, ast.Compare) and len(node.ops) > 1):
+                return type(statement).__name__.lower(), node
+        case ast.IfExp() | ast.comprehension():
+            return "if", node
+    match node:
         case ast.Call(func=ast.Attribute(attr=name, value=value), args=[]):
             return f"{name}()", value
         case ast.Call(func=function, args=[value, *_]):
@@ -96,19 +109,10 @@ def _asks(site: Site) -> tuple[str, ast.expr]:
         case ast.Compare(ops=[ast.In() | ast.NotIn()], left=value):
             return "in", value
         case ast.Compare(ops=[_, _, *_]):
-            return "a chain of comparisons", site.node
+            return "a chain of comparisons", node
         case ast.Subscript(slice=value):
             return "the index of a Python list", value
-    match site.parents.get(site.node):
-        case ast.BoolOp(op=sign):
-            return "and" if isinstance(sign, ast.And) else "or", site.node
-        case ast.UnaryOp(op=ast.Not()):
-            return "not", site.node
-        case ast.If() | ast.While() | ast.Assert() as statement:
-            return type(statement).__name__.lower(), site.node
-        case ast.IfExp() | ast.comprehension():
-            return "if", site.node
-    return "", site.node
+    return "", node
 
 
 def _rewritten(site: Site, dtype: Any) -> tuple[ast.stmt, Rewritten]:
