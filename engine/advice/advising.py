@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import linecache
 import textwrap
 from dataclasses import dataclass
 from typing import Any
@@ -54,18 +55,14 @@ def advise(where: origin.Origin, dtype: Any = None) -> Advice | None:
     found = None if frame is None else site(frame)
     if found is None:
         return None
-    statement, (code, last, hinders) = _rewritten(found, dtype)
     asks, value = _asks(found, dtype is not None)
-    return Advice(
-        found.file,
-        statement.lineno,
-        last,
-        textwrap.indent(code, found.indent(statement)),
-        tuple(dict.fromkeys(hinders)),
-        found.imported,
-        asks,
-        ast.unparse(value),
-    )
+    if isinstance(found.block, ast.Lambda):
+        first, (code, last, hinders) = found.block.body.lineno, _expression(found, found.block)
+    else:
+        statement, (code, last, hinders) = _rewritten(found, dtype)
+        first, code = statement.lineno, textwrap.indent(code, found.indent(statement))
+    reasons = tuple(dict.fromkeys(hinders))
+    return Advice(found.file, first, last, code, reasons, found.imported, asks, ast.unparse(value))
 
 
 def asked(handle: Any, use: str, why: str, fix: str, truth: bool) -> SymbolError:
@@ -74,7 +71,10 @@ def asked(handle: Any, use: str, why: str, fix: str, truth: bool) -> SymbolError
     ``use``, ``fix``: what asks for it and what to do, where the source is not at hand. ``truth``: whether it was asked for its truth.
     """
     where = origin.capture()
-    advice = advise(where, handle.dtype if truth else None)
+    try:
+        advice = advise(where, handle.dtype if truth else None)
+    except Exception:  # source that reads otherwise than it ran must not take the error's place
+        advice = None
     operand = Operand.of(handle)
     if advice is not None:
         use, fix = advice.asks or use, str(advice) or fix
@@ -145,6 +145,18 @@ def _statement(site: Site, node: ast.stmt) -> Rewritten:
     before = ast.unparse(node)
     after = ast.unparse(ast.fix_missing_locations(rewriter.visit(node)))
     return ("" if after == before else after), last, rewriter.refused
+
+
+def _expression(site: Site, function: ast.Lambda) -> Rewritten:
+    """The body of a lambda, in the line it stands in."""
+    body = function.body
+    first, start, last, end = position(body)
+    rewriter = Rewriter(site)
+    after = ast.unparse(ast.fix_missing_locations(rewriter.visit(body)))
+    if first != last or any(isinstance(n, ast.comprehension) for n in site.around()):
+        return "", last, ["write it as a def, whose lines can be rewritten"]
+    line = linecache.getline(site.file, first).rstrip("\n").encode()
+    return (line[:start] + after.encode() + line[end:]).decode(), last, rewriter.refused
 
 
 def _asserted(site: Site, node: ast.Assert, dtype: Any) -> Rewritten:

@@ -77,6 +77,8 @@ PROGRAMS = [
     ("a_state_in_a_branch", (X, SMALL), "counter = tg.State(np.zeros(()), 'float32')\n\n\ndef f(x):\n    if tg.sum(x) > 3:\n        counter.assign(counter + 1)\n        x = x * 2\n    return x + counter\n"),
     ("a_method", (X, SMALL), "class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.scale = nn.Parameter(np.ones(3, 'float32') * 2)\n\n    def forward(self, x):\n        h = x * self.scale\n        if tg.sum(h) > 5:\n            h = tg.tanh(h)\n        return h\n\n\nnet = Net()\n\n\ndef f(x):\n    return net(x)\n"),
     ("a_closure", (X, SMALL), "def make(limit):\n    def inner(x):\n        # what is large is halved\n        if tg.sum(x) > limit:\n            x = x / 2\n        return x\n\n    return inner\n\n\nf = make(3.0)\n"),
+    ("a_lambda", (X, SMALL), "f = lambda x: x * (2.0 if tg.sum(x) > 3 else 0.5)  # halves or doubles\n"),
+    ("a_lambda_of_numbers", (X, SMALL), "f = tg.compile(lambda x: x * float(tg.sum(x))).body\n"),
     ("tuple_of_results", (X, SMALL), "def f(x):\n    if tg.sum(x) > 3:\n        low, high = x * 0.5, x * 2\n    else:\n        low, high = x, x\n    return low + high\n"),
     ("with_inside", (X, SMALL), "def f(x):\n    y = x\n    with tg.no_grad():\n        if tg.sum(x) > 3:\n            y = x * 2\n    return y\n"),
     ("names_that_are_taken", (X, SMALL), "def f(x):\n    when_true = x * 2\n    if tg.sum(x) > 3:\n        x = x + when_true\n        when_true = x * 3\n    return x + when_true\n"),

@@ -195,7 +195,9 @@ def test_what_is_no_mistake_is_not_told(capsys):
 def test_a_leftover_symbol_says_where_it_was_put():
     programs.history.clear()
     tg.compile(programs.appends)(X)
-    with pytest.raises(tg.errors.SymbolError, match=r"put into history\n(.*\n)*.*instead of .*: history.append\(y\)") as caught:
+    with pytest.raises(
+        tg.errors.SymbolError, match=r"put into history\n(.*\n)*.*instead of .*: history.append\(y\)"
+    ) as caught:
         programs.history[0] + 1
     assert "return the value" in caught.value.fix
     programs.history.clear()
