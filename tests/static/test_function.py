@@ -321,7 +321,9 @@ def test_a_symbol_does_not_leave_its_function():
         return x + 1
 
     f(tg.asarray([1.0]))
-    with pytest.raises(tg.errors.SymbolError, match=r"x is an input of it; it was put into kept\n(.*\n)*.*kept.append\(x\)"):
+    with pytest.raises(
+        tg.errors.SymbolError, match=r"x is an input of it; it was put into kept\n(.*\n)*.*kept.append\(x\)"
+    ):
         tg.compile(lambda y: y + kept[0])(tg.asarray([1.0]))
     with pytest.raises(TypeError):
         kept[0] + tg.asarray([1.0])
