@@ -86,7 +86,7 @@ class Sentence(Exception):
     def names(self) -> tuple[str, ...]:
         """Of each operand its own name, what the user calls it, or the parameter of the op."""
         known = enumerate(zip(self.operands, self.written))
-        return tuple(operand.name or text or _parameter(self.op, n) for n, (operand, text) in known)
+        return tuple(operand.name or text or parameter(self.op, n) for n, (operand, text) in known)
 
     @property
     def values(self) -> dict[str, Any]:
@@ -145,7 +145,8 @@ class TapegraphError(Sentence, RuntimeError):
 FACES: dict[str, Callable[..., Any]] = {}
 
 
-def _parameter(op: str | None, number: int) -> str:
+def parameter(op: str | None, number: int) -> str:
+    """What an op calls one of its operands; "operand 0" where it has no name for it."""
     face = FACES.get(op or "")
     names = list(inspect.signature(face).parameters.values()) if face is not None else []
     if number < len(names) and names[number].kind not in (

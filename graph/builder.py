@@ -85,7 +85,7 @@ class Builder:
 
         def step(record: Record, g: Any, needed: set[Record], by: Any) -> list[Any]:
             found = parts(record, g, needed, by)
-            self.trace.pulled.append(Pull(record, g, found))
+            self.trace.pulled.append(Pull(record, _records(g), _records(found)))
             return found
 
         return step
@@ -217,3 +217,10 @@ class Builder:
     def detach(self, handle: Any) -> Symbol:
         record = self.lift(handle)
         return Symbol(self.trace.make(_STOP, (record,), {}, record.spec, False), self.trace)
+
+
+def _records(gradient: Any) -> Any:
+    """The records of gradients, of which there may be several; the symbols would keep all of the trace."""
+    if isinstance(gradient, list | tuple):
+        return [_records(g) for g in gradient]
+    return gradient._record if type(gradient) is Symbol else None

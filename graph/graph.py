@@ -16,7 +16,7 @@ from engine.state import State
 
 class Pull(NamedTuple):
     """The backward step of a record: the gradient that arrived (a list, where the op has several results), and what went on
-    to each operand or None; symbols.
+    to each operand, or None.
     """
 
     record: Record

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from engine import origin, source
+from engine.batched import Batched
+from engine.errors import parameter
 from engine.handle import Handle
 from engine.record import Record
 
@@ -14,8 +16,14 @@ def named(where: origin.Origin, op: str, values: Sequence[Any]) -> dict[str, Any
     """Operands under the names that the user's expression gives them, else by number; without those that are None."""
     frames = origin.user_frames(where)
     written = source.operands(origin.resolve(frames[0]), op, len(values)) if frames else None
-    names = written or [f"operand {i}" for i in range(len(values))]
+    names = written or [_numbered(op, i) for i in range(len(values))]
     return {name: x for name, x in zip(names, values, strict=True) if x is not None}
+
+
+def _numbered(op: str, number: int) -> str:
+    """An operand's number, and what the op calls it: no name that the user's frame might have for something else."""
+    name = parameter(op, number)
+    return name if name.startswith("operand") else f"operand {number} ({name})"
 
 
 def derived(where: origin.Origin) -> bool:
@@ -24,11 +32,13 @@ def derived(where: origin.Origin) -> bool:
 
 
 def held(x: Any) -> Any:
-    """What eager handles hold; None where the tape has kept nothing."""
+    """What eager handles hold, the whole batch of one inside vmap; None where the tape has kept nothing."""
     if isinstance(x, tuple | list):
         return [held(v) for v in x]
+    if isinstance(x, Batched):
+        return held(x.whole)
     if isinstance(x, Handle):
-        return x._value  # type: ignore[attr-defined]
+        return getattr(x, "_value", None)  # a symbol that outlived its trace has none
     return x
 
 

@@ -183,7 +183,7 @@ class _Replay:
         def known(x: Any) -> Any:
             if isinstance(x, list | tuple):
                 return [known(v) for v in x]
-            return values.get(getattr(x, "_record", x))  # type: ignore[call-overload]
+            return values.get(x)
 
         record, op = pull.record, pull.record.op
         where = origin.noted(f"backward of {op.name}", record.origin)
@@ -201,7 +201,7 @@ def _records(values: Sequence[Any]) -> Iterator[Record]:
         if isinstance(x, list | tuple):
             yield from _records(x)
         elif x is not None:
-            yield x._record
+            yield x
 
 
 def _all_nodes(nodes: Sequence[Record], inside: bool) -> Iterator[tuple[Record, bool]]:

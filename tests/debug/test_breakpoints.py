@@ -201,6 +201,21 @@ def test_batches_and_compiled_graphs_stop():
     assert len(found) == 5
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_in_vmap_a_stop_shows_whole_batches(mode):
+    def program(x):
+        def one(row):
+            z = tg.exp(row)
+            debug.breakpoint_here(on_stop=here.append)
+            return z.sum()
+
+        return tg.vmap(one)(x)
+
+    here = []
+    found, _ = stops(program, "exp", mode=mode)
+    assert found[0].result.shape == here[0].names["z"].shape == (2, 3)
+
+
 def test_what_the_handler_raises_leaves_states_alone():
     total = tg.State(1.0)
 
