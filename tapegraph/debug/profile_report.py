@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 KEPT = 200_000  # spans; later ones are counted in no row, and the report says so
 SHOWN = 25
+WIDE = 42
+HEADINGS = ("calls", "ms", "share", "forward", "backward", "MB", "Mflop", "GB/s", "Gflop/s")
 
 
 class Profile:
@@ -78,7 +80,7 @@ class Profile:
         from rich.console import Console  # slow to import, and needed only where somebody looks
 
         out = io.StringIO()
-        Console(file=out, width=160).print(self._rich(by, limit))
+        Console(file=out, width=128).print(self._rich(by, limit))
         return "\n".join(line.rstrip() for line in out.getvalue().rstrip().splitlines())
 
     def _rich(self, by: str, limit: int = SHOWN) -> Table:
@@ -86,18 +88,20 @@ class Profile:
         from rich.markup import escape
         from rich.table import Table
 
-        found = self.rows(by)
-        table = Table(box=SIMPLE_HEAD, show_footer=True)
-        table.add_column(by, f"{len(found)} rows", overflow="ellipsis", no_wrap=True, max_width=52)
-        footers = {"ms": f"{self.seconds * 1e3:.3f}"}
-        for heading in ("calls", "ms", "share", "forward", "backward", "MB", "Mflop", "GB/s", "Gflop/s"):
-            table.add_column(heading, footers.get(heading, ""), justify="right", no_wrap=True)
-        for row in found[:limit]:
-            table.add_row(escape(row.name), *_cells(row, self.seconds or 1.0))
-        rest = found[limit:]
-        if rest:
+        found, total = self.rows(by), self.seconds or 1.0
+        lines = [(row.name, _cells(row, total)) for row in found[:limit]]
+        if rest := found[limit:]:
             seconds = sum(r.seconds for r in rest)
-            table.add_row(f"{len(rest)} more", "", f"{seconds * 1e3:.3f}", f"{seconds / (self.seconds or 1):.0%}")
+            lines.append((f"{len(rest)} more", ["", _short(seconds * 1e3), f"{seconds / total:.0%}", *[""] * 6]))
+        footer = ["", _short(self.seconds * 1e3), *[""] * 7]
+        table = Table(box=SIMPLE_HEAD, show_footer=True)
+        table.add_column(by, f"{len(found)} row{'s' * (len(found) != 1)}", no_wrap=True)
+        for number, heading in enumerate(HEADINGS):
+            # Where it is narrow the names give way, never a number.
+            width = max(len(cells[number]) for _, cells in [*lines, ("", [*HEADINGS])])
+            table.add_column(heading, footer[number], justify="right", no_wrap=True, min_width=width)
+        for name, cells in lines:
+            table.add_row(escape(_fitted(name, by)), *cells)
         return table
 
     def __rich__(self) -> Any:
@@ -122,7 +126,7 @@ class Profile:
     def _repr_html_(self) -> str:
         from rich.console import Console
 
-        console = Console(record=True, file=io.StringIO(), width=130)
+        console = Console(record=True, file=io.StringIO(), width=128)
         console.print(self)
         return console.export_html(inline_styles=True, code_format="<pre>{code}</pre>")
 
@@ -182,15 +186,30 @@ class Profile:
 
 
 def _cells(row: Row, total: float) -> list[str]:
+    moved, done = row.bytes, row.flops
     seconds = row.seconds or 1e-12
     return [
         str(row.calls),
-        f"{row.seconds * 1e3:.3f}",
+        _short(row.seconds * 1e3),
         f"{row.seconds / total:.0%}",
-        f"{row.forward * 1e3:.3f}",
-        f"{row.backward * 1e3:.3f}",
-        f"{row.bytes / 1e6:.2f}" if row.bytes else "",
-        f"{row.flops / 1e6:.2f}" if row.flops else "",
-        f"{row.bytes / seconds / 1e9:.1f}" if row.bytes else "",
-        f"{row.flops / seconds / 1e9:.1f}" if row.flops else "",
+        _short(row.forward * 1e3),
+        _short(row.backward * 1e3),
+        _short(moved / 1e6) if moved else "",
+        _short(done / 1e6) if done else "",
+        _short(moved / seconds / 1e9) if moved else "",
+        _short(done / seconds / 1e9) if done else "",
     ]
+
+
+def _short(x: float) -> str:
+    """Three digits, and no exponent where it can be helped."""
+    return f"{x:,.0f}" if x >= 100 else f"{x:.3g}" if x >= 0.001 or not x else f"{x:.0e}"
+
+
+def _fitted(name: str, by: str) -> str:
+    """A name as a table shows it: files without their folders, the end left out where it is long."""
+    if by == "line":
+        name = name.replace("\\", "/")
+        place, _, text = name.partition(": ")
+        name = f"{place.rpartition('/')[2]}: {text}"
+    return name if len(name) <= WIDE else name[: WIDE - 1] + "…"
