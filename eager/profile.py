@@ -38,10 +38,10 @@ class Profiling(Eager):
     @contextmanager
     def section(self, name: str) -> Iterator[None]:
         """Time what computes without ops, as an optimizer does in blocks."""
-        start = time.perf_counter()
-        where = origin.capture(1, 3)
+        start, where, counted = time.perf_counter(), origin.capture(1, 3), self.sink.counted
         yield
-        span = Span(name, "op", start, time.perf_counter() - start, get_ident(), (Share(name, where, 1.0, NOTHING),))
+        seconds = time.perf_counter() - start - (self.sink.counted - counted)  # ops inside have spans of their own
+        span = Span(name, "op", start, seconds, get_ident(), (Share(name, where, 1.0, NOTHING),))
         self.sink.add(span, 0.0)
 
     def made(self, name: str, started: float, seconds: dict[str, float]) -> None:

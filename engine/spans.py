@@ -45,7 +45,9 @@ class Span:
 
 
 class Sink(Protocol):
-    """What takes spans. ``overhead``: seconds that the watching took besides."""
+    """What takes spans. ``counted``: seconds of all so far, with what the watching took."""
+
+    counted: float
 
     def add(self, span: Span, overhead: float) -> None:
         """Take a span."""

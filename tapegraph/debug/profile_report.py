@@ -29,7 +29,7 @@ class Profile:
 
     def __init__(self) -> None:
         self.spans: list[Span] = []
-        self.wall = self.overhead = 0.0
+        self.wall = self.overhead = self.counted = 0.0
         self.lost = 0
         self._started = 0.0
 
@@ -40,6 +40,7 @@ class Profile:
         else:
             self.lost += 1
         self.overhead += overhead
+        self.counted += span.seconds + overhead
 
     def add_overhead(self, seconds: float) -> None:
         """Take what watching took outside of spans."""
