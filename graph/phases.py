@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from engine.errors import InternalError
 from graph.graph import Graph
 from graph.invariants import hoist_invariants
+from graph.promise import FIDELITIES
 from graph.residuals import keep_residuals
 from graph.rewrite import Firing, rewrite
-from graph.rulebook import FIDELITIES, Rulebook
+from graph.rulebook import Rulebook
 from graph.rules import canonical, products, stability, strength
 from graph.verify import verify
 

@@ -10,9 +10,8 @@ from engine import dispatch
 from engine.op import OPS, Op, Trait
 from engine.record import Record
 from graph.pattern import Attr, Const, Literal, Node, Pattern, Var, Writing, by_name, operand_ops, parameters, variants
+from graph.promise import FIDELITIES
 from graph.termination import PathOrder
-
-FIDELITIES = ("bitwise", "rounding", "finite")
 
 
 class RuleError(Exception):

@@ -24,6 +24,7 @@ from graph.graph import Graph
 from graph.symbol import Symbol
 from graph.trace import Trace
 from tapegraph.calls import Calls, Last, watchers
+from tapegraph.fidelity import check_fidelity
 from tapegraph.selfcheck import SelfCheck
 from tapegraph.tracing import Slot
 
@@ -51,8 +52,9 @@ class _Given(Undecided):
 class Definition:
     """A graph under construction; inside its ``with`` block, ops write into it."""
 
-    def __init__(self) -> None:
-        self.trace = Trace()
+    def __init__(self, fidelity: str = "rounding") -> None:
+        self.fidelity = fidelity
+        self.trace = Trace(literal=fidelity == "bitwise")
         self.builder = Builder(self.trace)
         self.policy = _Noting()
 
@@ -87,7 +89,7 @@ class Definition:
 
     @entrance
     def compile(
-        self, outputs: Any, *, specialize: Mapping[str, int] | None = None, fidelity: str = "rounding"
+        self, outputs: Any, *, specialize: Mapping[str, int] | None = None, fidelity: str | None = None
     ) -> Callable[..., Any]:
         """A callable that computes ``outputs`` from the inputs, in order or by name; it mutates nothing.
 
@@ -95,6 +97,13 @@ class Definition:
 
         ``specialize``: {name of a size: number} to compile for that size only.
         """
+        fidelity = check_fidelity(fidelity or self.fidelity)
+        if (fidelity == "bitwise") != self.trace.literal:
+            raise ArgumentError(
+                f"the graph is built for fidelity {self.fidelity!r}, which decides how ops are written down",
+                op="compile",
+                fix=f"build it inside tg.static(fidelity={fidelity!r})",
+            )
         return Compiled(self, outputs, dict(specialize or {}), fidelity)
 
 
@@ -180,8 +189,10 @@ class Compiled:
 
 
 @contextmanager
-def static() -> Iterator[Definition]:
+def static(fidelity: str = "rounding") -> Iterator[Definition]:
     """Build a graph: inside the block ops on its inputs are written down instead of computed.
+
+    ``fidelity``: as of ``tg.compile``; "bitwise" writes op for op what eager mode computes.
 
     Example::
 
@@ -190,6 +201,6 @@ def static() -> Iterator[Definition]:
             y = model(x)
         predict = g.compile(y)
     """
-    definition = Definition()
+    definition = Definition(check_fidelity(fidelity))
     with size_policy(definition.policy), dispatch.interpret(definition.builder):
         yield definition

@@ -19,6 +19,7 @@ from engine.level import numbers
 from engine.sizes import Dim
 from graph.builder import Builder
 from tapegraph.calls import Last
+from tapegraph.fidelity import check_fidelity
 from tapegraph.making import Making
 from tapegraph.many import many
 from tapegraph.mode import current_mode
@@ -223,15 +224,19 @@ class Function:
 
     # ------------------------------------------------------------------------------------ reports
 
-    def explain(self) -> str:
-        """Every version compiled so far: which argument caused it, what sizes it serves, what it cost."""
+    def explain(self, fidelity: bool = False) -> str:
+        """Every version compiled so far: which argument caused it, what sizes it serves, what it cost.
+
+        ``fidelity``: also every rule that fired and every kernel used that may change a bit of eager mode's results, by
+        how much, and on which of the program's lines.
+        """
         lines = []
         versions = [v for known in self.versions.values() for v in known]
         lines.append(f"{self.__name__}: {len(versions)} version{'s' * (len(versions) != 1)} compiled")
         if self.tiered:
             lines.append(f"  tiered start: {self.early} calls line by line, while native code was not there yet")
         for number, version in enumerate(versions, 1):
-            lines += version.explain(number)
+            lines += version.explain(number, fidelity)
         return "\n".join(lines)
 
     def source(self) -> str:
@@ -286,7 +291,10 @@ def function(
     size is served by the version at hand. Parameters and States it reads become inputs, those it changes are updated
     in place. ``step.explain()`` says what was compiled and why.
 
-    ``fidelity``: which rewrites may be used: "bitwise", "rounding" (default) or "finite". ``specialize``: True, or
+    ``fidelity``: "bitwise" gives every bit of eager mode's results, new states and gradients, at about eager mode's speed:
+    each op is computed by its NumPy kernel, once for each size, with scans written out step by step (only gradients through
+    ``cond``, ``switch`` and ``while_loop`` may be added in another order). "rounding" (default) may change last bits;
+    "finite" may use rewrites that hold where values are finite. ``explain(fidelity=True)`` lists what may. ``specialize``: True, or
     {argument: axes} whose sizes are to be compiled in. ``memory_budget``: bytes that temporaries should not exceed at the
     sizes of the call that compiles; values are computed twice to meet it (``step.explain()`` says which memory is needed).
     ``tiered``: run the first calls line by line while another process compiles; by default what TAPEGRAPH_TIERED says (1
@@ -321,10 +329,7 @@ def compile(
 
 
 def _check_options(fidelity: str, memory_budget: int | None) -> None:
-    if fidelity not in ("bitwise", "rounding", "finite"):
-        raise ArgumentError(
-            f"there is no fidelity {fidelity!r}", op="compile", fix='use "bitwise", "rounding" or "finite"'
-        )
+    check_fidelity(fidelity)
     if memory_budget is not None and (
         isinstance(memory_budget, bool) or not isinstance(memory_budget, int) or memory_budget < 0
     ):

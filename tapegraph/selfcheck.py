@@ -16,8 +16,6 @@ from engine.record import Record
 from engine.sizes import evaluate, evaluated
 from graph import reference
 from graph.mismatch import Difference, apart
-from graph.phases import PHASES
-from graph.suspects import wrong_rewrite
 
 if TYPE_CHECKING:
     from compiler.runtime import Program
@@ -89,7 +87,10 @@ def examined(program: Program, arrays: Sequence[Array], fidelity: str, phases: b
 
     Each is judged on the operands it was given, so that rounding which a program enlarges is no difference.
     """
-    from compiler.judge import wrong_step  # only where something was compiled
+    # The rulebook and the compiler, only where something was compiled.
+    from compiler.judge import wrong_step
+    from graph.phases import PHASES
+    from graph.suspects import wrong_rewrite
 
     if program.literal:
         return None

@@ -109,7 +109,14 @@ class Version:
                 return f"{label}.{attribute.lstrip('_')} is {now}, before {value}"
         return "nothing"
 
-    def explain(self, number: int) -> list[str]:
+    def inexact(self) -> list[str]:
+        """What in this version may change a bit of eager mode's results, as lines."""
+        from compiler.inexact import inexact, told
+
+        check = self.calls.check
+        return told(inexact(self.program, check.fidelity, check.phases), check.fidelity)
+
+    def explain(self, number: int, fidelity: bool = False) -> list[str]:
         """Why this version was compiled, what it serves, what it cost and what memory it takes, as lines."""
         from compiler.inspect import memory_lines, sharing  # as all of the compiler: only where something was compiled
 
@@ -134,4 +141,6 @@ class Version:
             lines.append("     every bit is eager mode's: each op is computed by its NumPy kernel, none natively")
         elif callbacks:
             lines.append(f"     computed in Python, for want of native code: {', '.join(callbacks)}")
+        if fidelity:
+            lines += [f"     {line}" for line in self.inexact()]
         return lines

@@ -17,6 +17,7 @@ from engine.record import Record
 from graph import reference
 from graph.mismatch import Difference
 from graph.reference import Result
+from tapegraph.debug.replaying import replay
 from tapegraph.debug.twin import Twin, copied, far_apart
 from tapegraph.function import Function
 from tapegraph.selfcheck import examined
@@ -125,6 +126,12 @@ def bisect(
             found.difference = _parted(twin, feeds, rtol, atol)
         if found.difference is None:
             found.difference = examined(version.program, arrays, function.fidelity, function.phases)
+    if save is not None:
+        kind = found.difference.kind if found.difference else ""
+        # Where a rewrite is to blame, the graph before it is right; else the one that was compiled is what to look at.
+        graph = "traced" if kind in ("rule", "phase", "trace") else "optimised"
+        replay(function, *args, graph=graph, **kwargs).save(save)
+        found.saved = save
     return found
 
 

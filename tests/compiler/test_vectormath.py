@@ -14,6 +14,7 @@ from numba import types
 from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
+from compiler.bounds import ULP
 from compiler.vectormath import NATIVE
 from compiler.vectormath.lane import DOUBLE, Lane
 from compiler.vocabulary import MEANINGS
@@ -25,34 +26,6 @@ UNARY = tuple(name for name in NATIVE if name not in BINARY)
 EACH = pytest.mark.parametrize(("name", "dtype"), [(name, dtype) for name in NATIVE for dtype in DTYPES])
 EACH_UNARY = pytest.mark.parametrize(("name", "dtype"), [(name, dtype) for name in UNARY for dtype in DTYPES])
 LONG = pytest.mark.skipif(np.finfo(np.longdouble).nmant < 63, reason="float64 is measured against 80-bit floats")
-
-# Largest error in ulp for float32 and float64: the worst ever found, and about a tenth more.
-BOUNDS = {
-    "exp": (1.2, 1.1),
-    "expm1": (1.7, 1.9),
-    "sigmoid": (2.4, 2.4),
-    "tanh": (2.7, 2.6),
-    "sinh": (1.8, 1.8),
-    "cosh": (1.6, 1.6),
-    "log": (1.0, 1.0),
-    "log1p": (1.7, 1.5),
-    "log2": (1.2, 1.1),
-    "log10": (1.1, 1.1),
-    "sin": (0.7, 0.9),
-    "cos": (0.7, 0.9),
-    "tan": (0.8, 2.3),
-    "asin": (2.6, 2.4),
-    "acos": (1.4, 1.4),
-    "atan": (1.6, 1.9),
-    "asinh": (2.2, 2.2),
-    "acosh": (2.2, 2.2),
-    "atanh": (2.4, 2.2),
-    "erf": (3.3, 2.3),
-    "rsqrt": (1.6, 1.6),
-    "pow": (0.6, 1.6),
-    "hypot": (1.1, 1.1),
-    "atan2": (1.6, 1.9),
-}
 
 
 def spelled(name: str) -> str:
@@ -196,7 +169,7 @@ def worst(name: str, dtype: str, factor: int = 1) -> tuple[float, tuple]:
 def test_error_on_the_whole_domain(name, dtype):
     error, at = worst(name, dtype)
     print(f"{name:8} {dtype} {error:.2f} ulp at {at}")
-    assert error <= BOUNDS[name][dtype == "float64"], f"{name}{at} is {error:.2f} ulp off"
+    assert error <= ULP[name][dtype == "float64"], f"{name}{at} is {error:.2f} ulp off"
 
 
 @LONG
@@ -204,7 +177,7 @@ def test_error_on_the_whole_domain(name, dtype):
 @EACH
 def test_error_on_a_denser_sample(name, dtype):
     error, at = worst(name, dtype, factor=8)
-    assert error <= BOUNDS[name][dtype == "float64"], f"{name}{at} is {error:.2f} ulp off"
+    assert error <= ULP[name][dtype == "float64"], f"{name}{at} is {error:.2f} ulp off"
 
 
 @intrinsic
@@ -256,7 +229,7 @@ def sweep(name: str, first: int, step: int, count: int) -> float:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", UNARY)
 def test_error_on_every_61st_float32(name):
-    assert sweep(name, 7, 61, 2**32 // 61) <= BOUNDS[name][0]
+    assert sweep(name, 7, 61, 2**32 // 61) <= ULP[name][0]
 
 
 SPECIAL = [0.0, -0.0, np.inf, -np.inf, np.nan, 1.0, -1.0, 2.0, -2.0, 3.0, -3.0, 0.5, -0.5, 2.5, 1e30, -1e30]
@@ -320,7 +293,7 @@ def test_large_and_worst_angles_against_mpmath(name, dtype):
         high = np.array([float(value) for value in exact])
         low = np.array([float(value - first) for value, first in zip(exact, high.tolist(), strict=True)])
     error = error_in_ulp(run(compiled(name, dtype), x), high.astype(np.longdouble) + low)
-    assert error.max() <= BOUNDS[name][dtype == "float64"], x[error.argmax()]
+    assert error.max() <= ULP[name][dtype == "float64"], x[error.argmax()]
 
 
 @EACH

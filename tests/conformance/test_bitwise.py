@@ -256,3 +256,15 @@ def test_a_mistake_is_told_as_ever():
     run = tg.compile(lambda x, i: x[i], fidelity="bitwise")
     with pytest.raises(IndexError, match="out of range"):
         run(np.ones(3, np.float32), np.array([5]))
+
+
+def test_graphs_built_by_hand():
+    model = nn.Sequential(nn.Linear(16, 32), nn.GELU(), nn.LayerNorm(32))
+    x = np.random.default_rng(0).random((8, 16), np.float32)
+    with tg.static(fidelity="bitwise") as g:
+        y = model(g.input("x", shape=("batch", 16)))
+    assert_same_bits(np.asarray(g.compile(y)(x)), np.asarray(model(tg.asarray(x))), "built by hand")
+    with tg.static() as g:
+        y = model(g.input("x", shape=("batch", 16)))
+    with pytest.raises(ValueError, match="static"):
+        g.compile(y, fidelity="bitwise")

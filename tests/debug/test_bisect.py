@@ -79,6 +79,14 @@ def test_the_report_names_line_and_rule():
     assert "over_constant" in result._repr_html_()
 
 
+def test_a_replay_is_saved(tmp_path):
+    path = str(tmp_path / "found.replay")
+    with planted("wrong_constant"):
+        result = bisect(doubled, X, save=path)
+    assert result.saved == path and path in str(result)
+    assert "tanh" in str(tg.debug.load_replay(path))
+
+
 def test_inside_a_loop_the_step_is_named():
     def recurrent(weight, xs):
         return tg.scan(lambda h, x: (tg.tanh(h @ weight + x), h), tg.zeros(xs.shape[1:]), xs)[0]

@@ -8,6 +8,7 @@ from rule_cases import CASES
 from rule_programs import feeds, graph_of
 
 from engine import origin
+from graph.promise import ULP
 from graph.reference import run
 from graph.rewrite import explain, rewrite, why_not
 from graph.rulebook import Rulebook
@@ -114,7 +115,7 @@ def compare(rule, left, right):
     with np.errstate(all="ignore"):
         close = (
             np.abs(left - right)[fine]
-            <= 8 * limits.eps * np.maximum(np.abs(left[fine]), scale) + 8 * limits.smallest_subnormal
+            <= ULP * limits.eps * np.maximum(np.abs(left[fine]), scale) + ULP * limits.smallest_subnormal
         )
     assert close.all()
     np.testing.assert_array_equal(left[np.isinf(left)], right[np.isinf(left)])
