@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any, TypeVar
@@ -18,6 +18,7 @@ Array = np.ndarray[Any, Any]
 Told = TypeVar("Told", bound=Sentence)
 
 LARGE = 1e9  # a value that training does not reach unless it diverges
+RATES: list[Callable[[], str]] = []  # each says in brackets which learning rate is in force and where it was given
 
 
 @dataclass
@@ -65,7 +66,8 @@ class Birth:
     def _fix(self, there: Sequence[Any]) -> str:
         largest = max((abs(v) for v in there), default=0) if there else max(map(_largest, self.values), default=0)
         if largest > LARGE:
-            return "the values have grown too large: a smaller learning rate, gradients clipped, or inputs scaled down"
+            rate = "".join(known() for known in RATES)
+            return f"the values have grown too large: a smaller learning rate{rate}, gradients clipped, or inputs scaled down"
         return "keep the operands inside the op's domain (clip, where, an epsilon), or scale them down"
 
 

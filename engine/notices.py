@@ -48,6 +48,9 @@ def warn(notice: TapegraphWarning) -> None:
     last.keep(notice)
     if now == "checked":
         raise landed(notice, outer=origin.capture())
+    # What is shown and passed on does not keep the user's other variables alive.
+    scope = notice.scope
+    notice.scope = {n: v for n, v in scope.items() if any(v is operand.value for operand in notice.operands)}
     if _shown[0] is not warnings.filters:
         _shown = (warnings.filters, set())  # type: ignore[assignment]
     place = notice.place
@@ -59,4 +62,4 @@ def warn(notice: TapegraphWarning) -> None:
                 notice, type(notice), place.file if place else "tapegraph", place.line if place else 0
             )
         except type(notice) as raised:  # the filters make an error of it
-            raise landed(raised, outer=origin.capture()) from None
+            raise landed(raised, scope, outer=origin.capture()) from None

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from engine.compute import described
+from engine.control.body import Body
 from engine.finite import Birth, birth, finite, nan_birth
 from engine.lowering import Control
 from engine.ops.dtype import leaf as LEAF
@@ -39,13 +40,14 @@ def find(
     in with the feeds and states, or stands in the program as a constant.
     """
     watch = _Watch(graph)
-    reference.run(graph, feeds, states=states, grads=grads, look=watch)
+    run = reference.run(graph, feeds, states=states, grads=grads, look=watch)
     record, born = watch.first(graph.results)
     if record is not None and born is not None:
         scope: dict[str, Record] = getattr(record, "scope", {})
         values = reference.values_of(scope.values(), graph, feeds, states, grads)
         born.scope = {name: values[r] for name, r in scope.items() if r in values}
-    return Verdict(not any(r in watch.bad for r in graph.results), born)
+    results = [*run.outputs, *run.updates.values(), *(g for g in run.grads.values() if g is not None)]
+    return Verdict(all(map(finite, results)), born)
 
 
 class _Watch:
@@ -56,7 +58,8 @@ class _Watch:
         self.bad: set[Record] = set()
         self.born: dict[Record, Birth] = {}
         self.nans: dict[Record, Birth] = {}  # made of infinities
-        self._inside: list[tuple[int, Birth]] = []  # (step, birth) in the body of the node being computed
+        self._inside: list[tuple[int, Record, Birth]] = []  # (step, node, birth) in the body of the node being computed
+        self._bad_inside: dict[int, set[Record]] = {}  # by step
         self._turns: dict[Record, int] = {}
 
     def __call__(self, record: Record, values: Mapping[Record, Any], turns: tuple[int, ...]) -> None:
@@ -72,8 +75,10 @@ class _Watch:
         named = described(record.args, operands)
         found = birth(record.op, named, operands, value, record.origin)
         if record not in self.nodes:
+            turn = self._turns[record]
+            self._bad_inside.setdefault(turn, set()).add(record)
             if found is not None and not isinstance(record.op.lower, Control):
-                self._inside.append((self._turns[record], found))
+                self._inside.append((turn, record, found))
             return
         self.bad.add(record)
         if found is not None:
@@ -84,13 +89,18 @@ class _Watch:
 
     def _leave(self) -> None:
         self._inside.clear()
+        self._bad_inside.clear()
         self._turns.clear()
 
     def _innermost(self, record: Record, found: Birth) -> Birth:
         """The birth in the body of a loop or a branch, which is where the user wrote it."""
         if not self._inside:
             return found
-        turn, inner = self._inside[0]
+        bodies = [b for value in record.attrs.values() for b in (value if type(value) is tuple else (value,))]
+        outputs = [r for body in bodies if isinstance(body, Body) for r in body.outputs]
+        followed = {turn: _behind(outputs, bad) for turn, bad in self._bad_inside.items()}
+        leading = [found for found in self._inside if found[1] in followed[found[0]]]  # none: in a loop inside it
+        turn, _, inner = (leading or self._inside)[0]
         if isinstance(record.op.lower, Control) and record.op.lower.kind != "switch":
             step = max(self._turns.values()) - turn if record.attrs.get("reverse") else turn
             inner.place = f", in step {step} of the {record.op.name}"
@@ -98,16 +108,22 @@ class _Watch:
 
     def first(self, results: Iterable[Record]) -> tuple[Record | None, Birth | None]:
         """The earliest birth that one of the results was made of, and its node."""
-        seen = {r for r in results if r in self.bad}
-        stack = list(seen)
-        while stack:
-            for parent in stack.pop().args:
-                if parent in self.bad and parent not in seen:
-                    seen.add(parent)
-                    stack.append(parent)
+        seen = _behind(results, self.bad)
         for births in (self.born, self.nans):
             found = [r for r in births if r in seen]
             if found:
                 record = min(found, key=lambda r: r.serial)
                 return record, births[record]
         return None, None
+
+
+def _behind(results: Iterable[Record], bad: set[Record]) -> set[Record]:
+    """The bad records that bad results were made of, themselves included."""
+    seen = {r for r in results if r in bad}
+    stack = list(seen)
+    while stack:
+        for parent in stack.pop().args:
+            if parent in bad and parent not in seen:
+                seen.add(parent)
+                stack.append(parent)
+    return seen

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from eager.flow import FLOW
 from engine import dispatch, level
 from engine.cuts import cut_notice
+from engine.finite import RATES
 from engine.notices import GradientWarning, warn
-from engine.origin import Origin, capture
+from engine.origin import Origin, capture, resolve, user_frames
 from engine.state import Parameter
 from tapegraph.optim.numbers import tracing
 
 if TYPE_CHECKING:
     from tapegraph.optim.optimizer import Optimizer
 
+_alive: WeakSet[Any] = WeakSet()  # optimizers
 PATIENCE = 2  # one step of no length may be meant: to compile, to start a warm-up, to quiet a scheduler
 
 
@@ -28,6 +31,7 @@ class Watch:
         self.idle = 0  # steps in a row that changed nothing, for one and the same reason
         self.reason = ""
         self.judged: set[Parameter] = set()  # without a gradient, and looked into
+        _alive.add(optimizer)
         self.begin(optimizer)
 
     def begin(self, optimizer: Optimizer) -> None:
@@ -110,3 +114,18 @@ def _idle_notice(optimizer: Optimizer, reason: str, where: Origin) -> GradientWa
         fix="give a rate above 0; 1 // 100 is 0, 1 / 100 is not",
         origin=set_at,
     )
+
+
+def _rate_in_force() -> str:
+    """The learning rate and the line that made the optimizer, in brackets; nothing where there is not exactly one."""
+    optimizers = list(_alive)
+    if len(optimizers) != 1 or not user_frames(optimizers[0].origin):
+        return ""
+    place, rate = resolve(user_frames(optimizers[0].origin)[0]), optimizers[0].param_groups[0].states.get("lr")
+    if rate is None:
+        return ""
+    name = type(optimizers[0]).__name__
+    return f" ({name} has {rate.item():g}, made at {place.address}, in {place.function}: {place.expression.strip()})"
+
+
+RATES.append(_rate_in_force)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import warnings
 
 import numpy as np
@@ -285,3 +286,49 @@ def test_eager_follows_nothing_for_long():
     assert len(alive) == 1
     del y
     assert not alive and z.tolist() == [0, 0]
+
+
+def test_inside_a_loop_a_masked_birth_is_passed_over():
+    @tg.function
+    def run(xs):
+        def body(carry, x):
+            safe = tg.where(x > 0, tg.log(x), 0.0)
+            carry = carry + safe + 1.0 / (x - 2.0)
+            return carry, carry
+
+        return tg.scan(body, tg.zeros(()), xs)[0]
+
+    assert not calls(run, [np.array([1, 0, 3], "f4")] * 2, "static")
+    told = calls(run, [np.array([1, 0, 2], "f4")], "static")
+    assert [t.place.expression for t in told] == ["1.0 / (x - 2.0)"] and "in step 2 of the scan" in str(told[0])
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_an_explosion_in_training_names_the_rate_and_where_it_was_given(mode):
+    w = nn.Parameter(np.zeros(4, "f4"), name="w")
+    optimizer = optim.SGD([w], lr=20000.0)
+
+    @tg.function
+    def step(x):
+        loss = tg.mean((x * w - 1.0) ** 2)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    gc.collect()  # optimizers of other tests
+    told = calls(step, [np.ones((8, 4), "f4")] * 12, mode)
+    assert told[0].place.expression == "(x * w - 1.0) ** 2"
+    assert "SGD has 20000, made at" in told[0].fix and "optim.SGD([w], lr=20000.0)" in told[0].fix
+
+
+def test_a_result_that_is_an_input_is_nobodys_birth():
+    same = tg.compile(lambda x: x)
+    assert not calls(lambda x: tg.sum(same(x)), [np.array([np.nan], "f4")] * 3, "static")
+
+
+def test_the_latest_notice_has_the_values():
+    step, _ = training(lambda w, x: tg.sum(tg.log(w * x)))
+    calls(step, feeds_with([1, 0], 1, 2), "static")
+    assert isinstance(tg.debug.last(), NonFiniteWarning)
+    np.testing.assert_array_equal(np.isfinite(np.asarray(tg.debug.last().values["w * x"])), True)
