@@ -136,6 +136,8 @@ class Version:
             f"     kernels: {report.compiled} compiled, {report.disk} from disk, {report.registry} shared",
         ]
         lines.append(f"     self-check: {self.calls.check.outcome}")
+        if self.look is not None:
+            lines.append(f"     {self.look.explain()}")
         lines += [f"     {line}" for line in memory_lines(self.program)]
         if self.program.literal:
             lines.append("     every bit is eager mode's: each op is computed by its NumPy kernel, none natively")

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from engine import level, origin, tree
-from engine.errors import TapegraphError
+from engine.errors import SymbolError, TapegraphError
 from engine.notices import TraceWarning, warn
 from graph.difference import Difference, difference
 from graph.symbol import Symbol
@@ -40,6 +40,10 @@ class Look:
         for place in ledger.shown:
             warn(telling.of_shown(name, place))
 
+    def explain(self) -> str:
+        """What the trace met outside of its graph, in a line."""
+        return f"outside the graph, once: {telling.summary(self.ledger)} (tg.debug.trace_report lists them)"
+
     def again(self, version: Version, function: Function, args: Any, kwargs: Any) -> int:
         """Look whether compiled calls still are what the program means; returns the number of calls until the next look."""
         told = self.ledger.repeated if self._first else []
@@ -58,7 +62,8 @@ class Look:
             found = retraced(version, function, args, kwargs, self.ledger)
             ended = time.perf_counter()
             self._next = ended + SHARE * (ended - started)
-            if found is not None:
+            # A cache that holds a symbol serves this version; another one is told when it uses it.
+            if found is not None and not isinstance(found, SymbolError):
                 warn(reason(self.name, found, changed, calls or [*self.ledger.draws, *self.ledger.clocks])[1])
             for spot in changed:
                 often = self._quiet.get(id(spot), (0, 0))[1]

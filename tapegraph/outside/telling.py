@@ -111,6 +111,17 @@ def lines(ledger: Ledger) -> list[str]:
     return found
 
 
+def summary(ledger: Ledger) -> str:
+    """What a trace met outside, in numbers."""
+    counts = {
+        "values read": len(ledger.spots),
+        "changes made": len(ledger.effects),
+        "draws and clocks": len(ledger.draws) + len(ledger.clocks),
+        "symbols printed": len(ledger.shown),
+    }
+    return ", ".join(f"{n} {what}" for what, n in counts.items() if n) or "nothing"
+
+
 def _at(place: origin.Origin) -> str:
     frames = origin.user_frames(place)
     return f"  at {origin.short(frames[0])}" if frames else ""

@@ -108,6 +108,7 @@ def test_trace_report(capsys):
     with pytest.raises(tg.errors.UnsupportedError, match="nothing was traced"):
         tg.debug.trace_report(function)
     function(X)
+    assert "outside the graph, once: 2 values read, 1 changes made, 1 draws and clocks" in function.explain()
     report = str(tg.debug.trace_report(function))
     for said in (
         "reads   programs.config.scale = 2.0",
