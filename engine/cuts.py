@@ -51,7 +51,7 @@ def cut_notice(
     names = ", ".join(p.name or f"a parameter of shape {tuple(p.shape)}" for p in held[:3])
     more = f" and {len(held) - 3} more" if len(held) > 3 else ""
     return GradientWarning(
-        f"{what}: no gradient comes back to {names}{more}, and the step leaves {'it' if len(held) == 1 else 'them'} as "
+        f"{what}: no gradient comes back to {names}{more}, and a step leaves {'it' if len(held) == 1 else 'them'} as "
         f"{'it was' if len(held) == 1 else 'they were'}",
         op=op,
         fix=fix,

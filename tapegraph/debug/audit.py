@@ -16,9 +16,10 @@ from eager.hooks import hooks
 from eager.interpreter import RECORDING
 from eager.tensor import Tensor
 from engine import dispatch, tree
+from engine.cuts import cut_notice
 from engine.errors import NonFiniteError
 from engine.level import level
-from engine.notices import TapegraphWarning
+from engine.notices import TapegraphWarning, warn
 from engine.ops.random import default_generator
 from engine.state import State
 from tapegraph.debug.audit_checks import Finding, findings
@@ -104,11 +105,24 @@ def _notices(step: Any, given: list[Any], count: int, seen: Seen, chosen: str) -
             with _restored(held), mode(how):
                 for optimizer in seen.of(Optimizer):
                     optimizer.watch.begin(optimizer)
+                if seen.alone:
+                    FLOW.wait(seen)
                 for _ in range(count):
                     step(*given)
+                    _tell_cut(seen)
     for optimizer in seen.of(Optimizer):
         FLOW.done(optimizer)
     return [w.message for w in caught if isinstance(w.message, TapegraphWarning)]
+
+
+def _tell_cut(seen: Seen) -> None:
+    """What an optimizer would say of parameters without a gradient, where there is none."""
+    if FLOW.waits(seen):
+        missing = [p for p in seen.owned if p.trainable and p._grad is None]
+        notice = cut_notice("audit", missing, FLOW.leaves.get, FLOW.roots(seen), FLOW.silenced)
+        FLOW.done(seen)
+        if notice is not None:
+            warn(notice)
 
 
 def _births(step: Any, given: list[Any], held: list[State]) -> list[Any]:

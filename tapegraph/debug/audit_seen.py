@@ -45,7 +45,8 @@ class Seen:
         self.calls = 0
         self._drifted = False
         self.graded: set[int] = set()  # ids of parameters of modules that had a gradient when a step was made
-        self._owned = [p for m in self.of(Module) for p in m.parameters()]
+        self.owned = list(dict.fromkeys(p for m in self.of(Module) for p in m.parameters()))
+        self.alone = not self.of(Optimizer)  # gradients are looked at when a call ends, and taken away for the next
         self._memory: dict[int, Any] = {}  # id of the memory of an input or a state: which
 
     def of(self, kind: type) -> list[Any]:
@@ -63,6 +64,18 @@ class Seen:
         arrays = [np.array(y._value) for y in tree.leaves([result]) if isinstance(y, Tensor)]
         self.results.append(arrays)
         self._look_for_nonfinite(arrays)
+        if self.alone and any(p._grad is not None for p in self.owned):
+            self._look_at([p for p in self.owned if p.trainable])
+            for p in self.owned:
+                p._grad = None
+
+    def _look_at(self, parameters: Sequence[Parameter]) -> None:
+        for p in parameters:
+            gradient = dispatch.current().get_grad(p)
+            self.slopes[p].gradients.append(None if gradient is None else _rms(gradient._value))
+            self.slopes[p].weights.append(_rms(p._value))
+            if gradient is not None:
+                self._look_for_nonfinite([gradient._value])
 
     def _look_for_nonfinite(self, arrays: Sequence[Any]) -> None:
         self.not_finite = self.not_finite or not all(np.isfinite(a).all() for a in arrays if a.dtype.kind == "f")
@@ -75,15 +88,9 @@ class Seen:
             if closure is not None:
                 return plain(optimizer, closure)
             parameters = [p for g in optimizer.param_groups for p in g["params"] if p.trainable]
-            self.graded.update(id(p) for p in self._owned if p._grad is not None)
-            before = []
-            for p in parameters:
-                gradient = dispatch.current().get_grad(p)
-                self.slopes[p].gradients.append(None if gradient is None else _rms(gradient._value))
-                self.slopes[p].weights.append(_rms(p._value))
-                before.append(p._value.copy())
-                if gradient is not None:
-                    self._look_for_nonfinite([gradient._value])
+            self.graded.update(id(p) for p in self.owned if p._grad is not None)
+            self._look_at(parameters)
+            before = [p._value.copy() for p in parameters]
             found = plain(optimizer)
             for p, old in zip(parameters, before, strict=True):
                 self.slopes[p].changes.append(_rms(p._value - old))

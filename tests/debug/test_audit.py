@@ -174,6 +174,15 @@ def test_a_plain_function_without_an_optimizer():
     assert kinds(audited(lambda x, y: tg.sum(x), X, Y)) == ["unused input"]
 
 
+def test_a_model_with_its_loss_and_no_optimizer():
+    net = Net()
+    assert audited(lambda x, y: F.mse_loss(net(x), y).backward()).ok
+    report = audited(lambda x, y: F.mse_loss(_detached(net, x), y).backward())
+    assert kinds(report) == ["gradient"] and "_detached" in report.findings[0].place.function
+    report = audited(lambda x, y: F.mse_loss(_dead(net, x), y).backward())
+    assert kinds(report) == ["zero gradient", "dead activation"]
+
+
 QUICK = ("mlp", "lenet", "transformer classifier", "vae")
 
 
