@@ -153,6 +153,7 @@ def test_backward_inside_a_loop(mode):
     assert [s for s in stops(program, "exp", mode=mode, backward=False)[0] if s.part == "backward"] == []
 
 
+@pytest.mark.filterwarnings("ignore::engine.notices.NonFiniteWarning")
 @pytest.mark.parametrize("mode", MODES)
 def test_conditions_choose_the_birth_of_a_nan(mode):
     def program(x):
@@ -289,7 +290,7 @@ def session(tmp_path, mode, commands, script=SCRIPT, **env):
     return [part.strip() for part in done.stdout.split("(Pdb)")], done
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", [pytest.param("eager", marks=pytest.mark.slow), "static"])
 def test_pdb_opens_at_the_line_with_concrete_values(tmp_path, mode):
     said, done = session(tmp_path, mode, ["p h.shape, n", "p float(h[0, 1]), x", "up", "down", "c", "p h.shape", "c"])
     assert done.returncode == 0, done.stderr
@@ -302,6 +303,7 @@ def test_pdb_opens_at_the_line_with_concrete_values(tmp_path, mode):
     assert said[7] == "loss is True"
 
 
+@pytest.mark.slow
 def test_next_goes_on_in_the_users_code(tmp_path):
     said, done = session(tmp_path, "static", ["n", "n", "p loss.shape", "q"])
     assert "train.py(20)main()" in said[1]
@@ -312,6 +314,7 @@ def test_next_goes_on_in_the_users_code(tmp_path):
     assert "train.py(11)step()" in said[1] and said[2] == "(2, 3)"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 def test_a_line_from_outside_forward_and_backward(tmp_path, mode):
     script = SCRIPT.replace("    tg.debug.breakpoint_here()\n", "\n").replace(
@@ -330,14 +333,14 @@ def test_a_line_from_outside_forward_and_backward(tmp_path, mode):
     assert done.returncode == 1
 
 
+@pytest.mark.slow
 def test_the_users_debugger_is_opened(tmp_path):
     (tmp_path / "own.py").write_text(
         "import sys\ndef hook():\n    print('own', sys._getframe(1).f_lineno, sys._getframe(1).f_locals['h'].shape)\n"
     )
-    for mode in MODES:
-        script = "import sys; sys.path.insert(0, '.')\n" + SCRIPT
-        file_env = {"PYTHONBREAKPOINT": "own.hook", "PYTHONPATH": f"{tmp_path}{os.pathsep}{os.getcwd()}"}
-        said, done = session(tmp_path, mode, [], script, **file_env)
-        assert said[0].splitlines()[0] == "own 11 (2, 3)", done.stderr
-        said, _ = session(tmp_path, mode, [], PYTHONBREAKPOINT="0")
-        assert said == ["loss is True\nloss is True"]
+    script = "import sys; sys.path.insert(0, '.')\n" + SCRIPT
+    path = f"{tmp_path}{os.pathsep}{os.getcwd()}"
+    said, done = session(tmp_path, "static", [], script, PYTHONBREAKPOINT="own.hook", PYTHONPATH=path)
+    assert said[0].splitlines()[0] == "own 11 (2, 3)", done.stderr
+    said, _ = session(tmp_path, "static", [], PYTHONBREAKPOINT="0")
+    assert said == ["loss is True\nloss is True"]

@@ -172,6 +172,7 @@ def test_a_file_holds_all_of_it(graph, tmp_path):
         assert str(q.into(1)) == str(r.into(1))
 
 
+@pytest.mark.slow
 def test_a_colleague_has_neither_the_program_nor_its_lines(tmp_path):
     source = tmp_path / "theirs.py"
     source.write_text(
