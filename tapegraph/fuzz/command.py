@@ -33,6 +33,9 @@ def main(options: argparse.Namespace) -> int:
                     console.print(f"saved as {save(options.save, options.seed, found)}\n", markup=False, soft_wrap=True)
         if console.is_terminal:
             console.print(f"{tally.programs:,} programs, {tally.seconds:.0f} s", end="\r")
+        elif tally.programs % 500 == 0:
+            console.print(f"{tally.programs:,} programs, {tally.seconds:.0f} s")
+        console.file.flush()
 
     tally = search(
         options.seed,

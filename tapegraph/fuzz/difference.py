@@ -17,6 +17,12 @@ REFUSALS = (
     ("UnsupportedError", ""),
     ("SymbolError", ""),
     ("GradientError", "while_loop: gradients flow back through a loop in a graph only"),
+    ("ShapeError", "cond: the branches must give"),  # eager mode sees only the one that it takes
+    ("ShapeError", "switch: the branches must give"),
+    ("DTypeError", "cond: the branches must give"),
+    ("DTypeError", "switch: the branches must give"),
+    ("ArgumentError", "cond: the branches must give"),
+    ("ArgumentError", "switch: the branches must give"),
 )
 # And the other way round: eager mode learns what the body of a scan gives by running it, so it needs a step.
 UNLEARNED = ("ArgumentError", "scan: runs f at least once")
@@ -53,6 +59,8 @@ def judge(text: str, eager: Outcome, other: Outcome, base: Maker = line_by_line,
                 if isinstance(found, Verdict)
                 else (Verdict(found) if bitwise else _unless_excused(text, base, found, a, b))
             )
+        if a.alarms != b.alarms:
+            return Verdict(Difference("alarm", number, "alarm", "\n".join(a.alarms), "\n".join(b.alarms)))
         wrong = [label for label in {**a.values, **b.values} if not _equal(a.values.get(label), b.values.get(label))]
         if not wrong:
             continue

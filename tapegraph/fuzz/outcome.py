@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
@@ -14,6 +15,7 @@ import numpy as np
 import tapegraph as tg
 from engine import tree
 from engine.errors import Sentence
+from engine.notices import MismatchWarning
 from engine.state import State
 from tapegraph.fuzz.program import Loaded, load
 
@@ -32,10 +34,14 @@ class Failure:
 
 @dataclass
 class Call:
-    """What one call did. ``values``: arrays by what they are ("result 0", "state s1", "gradient of p1")."""
+    """What one call did. ``values``: arrays by what they are ("result 0", "state s1", "gradient of p1").
+
+    ``alarms``: what the engine itself takes for wrong code of its own.
+    """
 
     values: dict[str, Any] = field(default_factory=dict)
     failure: Failure | None = None
+    alarms: list[str] = field(default_factory=list)
 
 
 Outcome = list[Call]
@@ -55,8 +61,10 @@ def run(text: str, maker: Maker) -> Outcome:
         call = Call()
         outcome.append(call)
         try:
-            with np.errstate(all="ignore"):
+            with np.errstate(all="ignore"), warnings.catch_warnings(record=True) as told:
+                warnings.simplefilter("always")
                 found = function(*given)
+            call.alarms = [w.message.problem for w in told if isinstance(w.message, MismatchWarning)]
             call.values = _values(found, given, loaded.states)
         except Exception as error:
             call.failure = _failure(error, loaded.file)
