@@ -273,7 +273,7 @@ def _shape_fix(op: str, args: Sequence[Any]) -> str:
     shapes = [a.shape for a in args if hasattr(a, "shape")]
     if len(shapes) == 2 and {len(shapes[0]), len(shapes[1])} == {1, 2}:
         short, long = sorted(shapes, key=len)
-        if short[0] is long[0] or (isinstance(short[0], int) and short[0] == long[0]):
+        if show_shape(short[:1]) == show_shape(long[:1]):
             return "to align it with axis 0, give the vector a second axis: expand_dims(v, axis=1)"
     return "shapes are compared from the last axis; each pair of sizes must be equal or one of them 1"
 

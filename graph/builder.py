@@ -10,7 +10,7 @@ import numpy as np
 from engine import broadcasts, dispatch, origin
 from engine.control.body import Traced
 from engine.convert import array_of
-from engine.errors import UnsupportedError
+from engine.errors import TapegraphError, UnsupportedError
 from engine.handle import Handle, refuse_whole
 from engine.op import OPS, Op
 from engine.ops.create import size_of
@@ -69,6 +69,9 @@ class Builder:
             trace.whole = op, tuple(self.lift(a) for a in args if isinstance(a, Handle))
         try:
             return op.expand(*args, **attrs)
+        except TapegraphError:
+            op.spec(args, attrs)  # where it can tell the mistake itself
+            raise
         finally:
             trace.whole = outer
 

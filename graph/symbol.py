@@ -65,6 +65,13 @@ class Symbol(Handle):
     def _valueless(self, use: str, fix: str, truth: bool = False) -> NoReturn:
         raise asked(self, use, "a value, but in static mode the graph is built before any value exists", fix, truth)
 
+    def _fresh(self) -> Any:
+        by: Any = dispatch.current()
+        while not hasattr(by, "key") and hasattr(by, "base"):
+            by = by.base  # a batch is mapped over; the trace lies beneath
+        # Inside a subprogram the record of a value from around it is another one.
+        return by.handle(by.key(self)) if hasattr(by, "key") else Symbol(self._record, self._trace)
+
     def requires_grad_(self, requires: bool = True) -> Any:
         """Raises UnsupportedError: inside a traced function only parameters carry a gradient."""
         dispatch.current().require_grad(self, requires)  # type: ignore[attr-defined]

@@ -25,7 +25,8 @@ from engine.ops.rounding import ceil, floor, round
 from engine.ops.shape import broadcast_to, moveaxis, permute_dims, reshape
 from engine.ops.slices import part
 from engine.ops.sorting import apart, at_end, from_end, line, order_of, sorted_
-from engine.sizes import agree, product
+from engine.requirements import require
+from engine.sizes import product
 from engine.spec import DType
 
 _METHODS = ("linear", "lower", "higher", "nearest", "midpoint")
@@ -106,8 +107,7 @@ def _quantile(op: str, x: Any, q: Any, axis: Any, keepdims: bool, method: str, s
     shares = _shares(q, op)
     kept = tuple(n for i, n in enumerate(x.shape) if i not in axes)
     n = product(x.shape[a] for a in axes)
-    if agree(n, 0):
-        raise ShapeError("no elements", op=op, operands=(x,))
+    require(n, 1, lambda: ShapeError("no elements", op=op, operands=(x,)))
     rest = tuple(i for i in range(x.ndim) if i not in axes)
     rows = apply(sorted_, reshape(permute_dims(x, (*rest, *axes)), (*kept, n)), descending=False)
     if skip:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from engine.op import Op, Sample, apply, as_handle
 from engine.ops.compare import equal, not_equal, where
 from engine.ops.dtype import astype
 from engine.ops.shape import broadcast_to, reshape
+from engine.requirements import require
 from engine.sizes import Shape, Size, product, same
 from engine.spec import DType, Spec
 
@@ -83,9 +85,20 @@ _prod = _fold(
     vjp=(_prod_vjp,),
     doc="Product over axes.",
 )
+
+
+def _extreme_kernel(reduce: Any, first: Callable[[Any], Any]) -> Callable[..., Any]:
+    """A reduction that begins with ``first(dtype)`` where there is nothing to reduce, as native code does."""
+
+    def kernel(x: Any, axis: Any, keepdims: bool) -> Any:
+        return reduce(x, axis=axis, keepdims=keepdims, **({} if x.size else {"initial": first(x.dtype)}))
+
+    return kernel
+
+
 _max = _fold(
     "max",
-    np.maximum.reduce,
+    _extreme_kernel(np.maximum.reduce, lambda d: -np.inf if d.kind == "f" else np.iinfo(d).min),
     Fold("{lowest}", "maximum({acc}, {x})"),
     accepts=dtypes.NUMERIC,
     keeps="xy",
@@ -95,7 +108,7 @@ _max = _fold(
 )
 _min = _fold(
     "min",
-    np.minimum.reduce,
+    _extreme_kernel(np.minimum.reduce, lambda d: np.inf if d.kind == "f" else np.iinfo(d).max),
     Fold("{highest}", "minimum({acc}, {x})"),
     accepts=dtypes.NUMERIC,
     keeps="xy",
@@ -136,11 +149,15 @@ def prod(x: Any, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = Fal
     return _total(_prod, x, axis, dtype, keepdims)
 
 
+def _nothing(op: Op, x: Any) -> ShapeError:
+    return ShapeError(f"no elements to take the {op.name} of", op=op.name, operands=(x,))
+
+
 def _extreme(op: Op, x: Any, axis: Any, keepdims: bool) -> Any:
     x = as_handle(x)
     axes = normal_axes(axis, x.ndim, op.name, x)
-    if 0 in [n for a in axes for n in [x.shape[a]] if isinstance(n, int)]:
-        raise ShapeError(f"no elements to take the {op.name} of", op=op.name, operands=(x,))
+    for a in axes:
+        require(x.shape[a], 1, lambda: _nothing(op, x))
     return squeezed(apply(op, x, axis=axes), axes, keepdims)
 
 
@@ -248,8 +265,7 @@ def _place(op: Op, x: Any, axis: int | None, keepdims: bool) -> Any:
     x = as_handle(x)
     line = x if axis is not None else reshape(x, (-1,))
     place = normal_axis(0 if axis is None else axis, line.ndim, op.name, x)
-    if same(line.shape[place], 0):
-        raise ShapeError(f"no elements to take the {op.name} of", op=op.name, operands=(x,))
+    require(line.shape[place], 1, lambda: _nothing(op, x))
     found = apply(op, line, axis=place)
     if axis is None:
         return reshape(found, (1,) * x.ndim if keepdims else ())

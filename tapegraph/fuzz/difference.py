@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 
 from tapegraph.fuzz import rounding
 from tapegraph.fuzz.outcome import Call, Maker, Outcome, line_by_line, lines_run, run
-from tapegraph.fuzz.ways import PRUNED, UNPRUNED
+from tapegraph.fuzz.ways import TRACED
 
 # Documented limits of static mode: what a graph may refuse though eager mode computes it (class, how the message begins).
 REFUSALS = (
@@ -26,6 +27,8 @@ REFUSALS = (
 )
 # And the other way round: eager mode learns what the body of a scan gives by running it, so it needs a step.
 UNLEARNED = ("ArgumentError", "scan: runs f at least once")
+DEAD = 6  # statements in a row that nothing needs
+OF_DATA = ("IndexRangeError", "IntegerDivisionError", "LinAlgError")  # what only the values of a call show
 
 
 @dataclass(frozen=True)
@@ -95,9 +98,11 @@ def _failures(number: int, a: Call, b: Call) -> Verdict | Difference | None:
 
 def _unless_excused(text: str, base: Maker, found: Difference, eager: Call, other: Call) -> Verdict:
     """Whether only rounding makes the mistake, or it is one in data that no result needs, which a graph does not compute."""
-    whole, needed = (run(text, maker)[found.call].failure for maker in (UNPRUNED, PRUNED))
-    if eager.failure is not None and whole == eager.failure != needed:
+    if eager.failure is not None and _dead(text, base, found.call, eager, other):
         return Verdict(None, "dead: the mistake is in a value that nothing needs")
+    in_data = eager.failure is not None and eager.failure.kind in OF_DATA
+    if in_data and other.failure is not None and run(text, TRACED)[found.call].failure == other.failure:
+        return Verdict(None, "early: a mistake is found while the graph is built, one in data before it is not")
     if other.failure is not None and other.failure.line not in lines_run(text, found.call):
         return Verdict(None, "branch: the mistake is in a branch that is not taken, and a graph holds both")
     if found.kind in ("error in one mode", "class of the error"):
@@ -106,6 +111,44 @@ def _unless_excused(text: str, base: Maker, found: Difference, eager: Call, othe
         if len(kinds) > 1:
             return Verdict(None, "unstable: an error depends on last bits")
     return Verdict(found)
+
+
+def _dead(text: str, base: Maker, number: int, eager: Call, other: Call) -> bool:
+    """Whether eager mode, without the statement that fails and what follows from it alone, does what the other way does."""
+    now = eager
+    for _ in range(DEAD):
+        if now.failure is None or now.failure.line is None or now.failure == other.failure:
+            break
+        text = without(text, now.failure.line)
+        now = run(text, base)[number]
+    if now.failure is not None or other.failure is not None:
+        return now.failure == other.failure
+    return judge(text, [now], [other], base).difference is None
+
+
+def without(text: str, line: int) -> str:
+    """The program without the value that a statement on this line gives to names: they stand for nothing there.
+
+    The same program where the statement does something else. The other lines keep their numbers.
+    """
+    around = [
+        n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.stmt) and n.lineno <= line <= (n.end_lineno or line)
+    ]
+    gone = min(around, key=lambda n: (n.end_lineno or n.lineno) - n.lineno, default=None)
+    match gone:
+        case ast.Assign(targets=[ast.Name() | ast.Tuple()]):
+            instead = "pass"
+        case ast.Assign(targets=[ast.Subscript(value=ast.Name(id=name))]):
+            instead = f"del {name}"
+        case ast.AugAssign(target=ast.Name(id=name) | ast.Subscript(value=ast.Name(id=name))):
+            instead = f"del {name}"
+        case _:
+            return text
+    lines = text.split("\n")
+    for at in range(gone.lineno, (gone.end_lineno or gone.lineno) + 1):
+        lines[at - 1] = ""
+    lines[gone.lineno - 1] = " " * gone.col_offset + instead
+    return "\n".join(lines)
 
 
 def _equal(x: Any, y: Any) -> bool:

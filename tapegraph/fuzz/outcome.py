@@ -122,4 +122,5 @@ def _failure(error: Exception, file: str) -> Failure:
         message = f"{error.op}: {error.problem}; {error.fix}"
         return Failure(type(error).__name__, message, place.line if place and place.file == file else None)
     lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == file]
-    return Failure(type(error).__name__, str(error), lines[-1] if lines else None)
+    # Python's own errors name the class of a handle, which is Tensor in one mode and Symbol in the other.
+    return Failure(type(error).__name__, str(error).replace("'Symbol'", "'Tensor'"), lines[-1] if lines else None)

@@ -69,16 +69,6 @@ def _by_node(traced: Traced, feeds: dict[str, Array]) -> Results:
     return found.outputs, found.updates, found.grads
 
 
-def _as_traced(traced: Traced, feeds: dict[str, Array]) -> Results:
-    found = reference.run(traced.graph, feeds)
-    return found.outputs, found.updates, found.grads
-
-
-def _with_what_is_dead(traced: Traced, feeds: dict[str, Array]) -> Results:
-    found = reference.run(traced.trace.graph, feeds)
-    return found.outputs, found.updates, found.grads
-
-
 def _by_kernel(traced: Traced, feeds: dict[str, Array]) -> Results:
     try:
         found = plainly.run(plan_graph(traced.graph).plan, list(feeds.values()))
@@ -151,8 +141,11 @@ def _many(loaded: Loaded) -> Callable[..., Any]:
     return call
 
 
-# Every node that was traced, also those that no result needs, where eager mode finds mistakes and a graph does not.
-UNPRUNED, PRUNED = _traced(_with_what_is_dead), _traced(_as_traced)
+def _not_run(traced: Traced, feeds: dict[str, Array]) -> Results:
+    raise UnsupportedError("is traced only", op="trace")
+
+
+TRACED = _traced(_not_run)  # whose mistakes are those found while a graph is built
 WAYS = {
     way.name: way
     for way in (

@@ -26,6 +26,51 @@ FOUND = {
         f"({VECTOR},)",
         ["graph", "kernels", "native"],
     ),
+    "a bias that does not fit its layer": (
+        "return tg.linear(x, tg.ones((4, 3)), tg.ones((2,)))",
+        f"({VECTOR},)",
+        ["graph"],
+    ),
+    "a value from around a branch that is copied there": (
+        "return tg.cond(tg.sum(x) > 0, lambda: x[:], lambda: tg.astype(x, 'float32') * 2)",
+        f"({VECTOR},)",
+        ["graph", "kernels", "native"],
+    ),
+    "a copy of a value from around that is changed in a branch": (
+        "def f():\n    y = x[:]\n    y[0] = 3\n    return y\nreturn tg.cond(tg.sum(x) > 0, f, lambda: x * 2), x",
+        f"({VECTOR},)",
+        ["graph", "kernels", "native"],
+    ),
+    "the same under vmap": (
+        "return tg.vmap(lambda a: tg.cond(a > 0, lambda: x[:], lambda: x * 2))(x)",
+        f"({VECTOR},)",
+        ["graph", "kernels"],
+    ),
+    "the largest of nothing in a later call": (
+        "return tg.max(x)",
+        f"({VECTOR},), (np.zeros((0,), 'float32'),)",
+        ["graph", "native"],
+    ),
+    "the place of the largest of nothing in a later call": (
+        "return tg.argmax(x)",
+        f"({VECTOR},), (np.zeros((0,), 'float32'),)",
+        ["graph", "native"],
+    ),
+    "the median of nothing in a later call": (
+        "return tg.median(x)",
+        f"({VECTOR},), (np.zeros((0,), 'float32'),)",
+        ["graph", "native"],
+    ),
+    "a mistake after a softmax of nothing": (
+        "return tg.softmin(x) - tg.ones((5,))",
+        "(np.zeros((0,), 'float32'),)",
+        ["graph"],
+    ),
+    "a vector beside the rows of a matrix, in the words of both modes": (
+        "return x * tg.ones((2, 3))",
+        "(np.ones((2,), 'float32'),)",
+        ["graph"],
+    ),
     "an index by number outside another call's axis": (
         "y = x * 1\ny[0] = 2\nreturn y",
         f"({VECTOR},), (np.zeros((0,), 'float32'),)",

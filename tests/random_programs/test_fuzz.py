@@ -104,12 +104,24 @@ def test_a_decision_on_last_bits_is_unstable_and_one_on_exact_numbers_is_not():
     [
         ("y = x.detach()\ny.requires_grad_()\nreturn y", "refused"),
         ("i = tg.asarray(x, dtype='int64')\nj = i // (i - i)\nreturn x", "dead"),
+        ("y = x * 1\ny[9] = 2.0\nz = y + 1\nreturn x", "dead"),
+        ("def f(h, a):\n    b = h[[9]]\n    return h, a\nreturn tg.scan(f, x, x)", "dead"),
         ("def f(a):\n    return a + tg.ones((7,))\nreturn tg.cond(tg.sum(x) > 9, f, lambda a: a, x)", "branch"),
     ],
 )
 def test_documented_limits_are_explained(body, why):
     examined = examine(program(body), ["graph"])
     assert examined.found == {} and examined.why[0][1].startswith(why)
+
+
+def test_a_mistake_in_a_value_that_is_needed_is_not_dead():
+    for body in (
+        "y = x * 1\ny[9] = 2.0\nreturn y",
+        "y = tg.take(x, tg.asarray([9]), axis=0)\nreturn tg.sum(y) * 0 + x",
+    ):
+        text = program(body)
+        eager, other = run(text, line_by_line), run(program("return x * 1"), line_by_line)
+        assert judge(text, eager, other).difference.kind == "error in one mode"
 
 
 def test_the_same_mistake_must_be_told_in_the_same_words():
