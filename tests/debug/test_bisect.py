@@ -146,3 +146,26 @@ def test_chaos_is_no_alarm(recwarn):
     compiled(np.linspace(0.1, 0.9, 64, dtype=np.float32))
     assert not [w for w in recwarn.list if issubclass(w.category, MismatchWarning)]
     assert not bisect(chaotic, np.linspace(0.1, 0.9, 64, dtype=np.float32)).difference
+
+
+def test_rounding_that_an_optimizer_enlarges_starts_no_inquiry(monkeypatch):
+    """Adam's first step is as long for a gradient that is rounding error as for any other."""
+    monkeypatch.setattr("tapegraph.selfcheck.examined", lambda *given: pytest.fail("an inquiry"))
+    tg.manual_seed(0)
+    weight, shift = (
+        tg.Parameter(np.linspace(-1, 1, 64, dtype=np.float32).reshape(8, 8)),
+        tg.Parameter(np.zeros((), "f")),
+    )
+    optimizer = optim.Adam([weight, shift], lr=0.1)
+
+    @tg.function
+    def step(x):
+        scores = x @ weight
+        loss = tg.sum(tg.softmax(scores + shift, axis=-1) * scores)  # softmax does not see the shift
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    with tg.mode("static"):
+        step(np.random.default_rng(0).standard_normal((16, 8)).astype(np.float32))
