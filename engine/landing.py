@@ -156,21 +156,23 @@ def tracebacks(style: str) -> None:
     _style = style
 
 
-def clear(error: BaseException) -> None:
+def clear(error: BaseException, called: Any = None) -> None:
     """Take the library's frames out of the traceback of an exception that is to be raised again by a bare ``raise``.
 
-    A broken invariant of the library keeps them, and so does any exception but its own that was raised inside it. Where
-    the call itself was wrong (a TypeError of the arguments), nothing inside has run.
+    A broken invariant of the library keeps them, and so does any exception but its own that was raised inside it, not in
+    the user's code. Where the call itself was wrong (a TypeError of the arguments), also that of the user's function
+    ``called``, nothing inside has run.
     """
     if _style == "full" or isinstance(error, InternalError):
         return
     found = entries(error)
-    if not isinstance(error, Sentence):
-        if len(found) == 1:
-            error.__traceback__ = None
-        return
-    last.keep(error)
     kept = [entry for entry in found if origin.is_user_file(entry.tb_frame.f_code.co_filename)]
+    if isinstance(error, Sentence):
+        last.keep(error)
+    elif not (kept and kept[-1] is found[-1]):
+        wrong = len(found) == 1 or (not kept and str(error).startswith(f"{getattr(called, '__qualname__', None)}() "))
+        if not wrong:
+            return
     for outer, inner in zip(kept, [*kept[1:], None]):
         outer.tb_next = inner
     error.__traceback__ = kept[0] if kept else None

@@ -12,13 +12,13 @@ import numpy as np
 from engine import dispatch, tree
 from engine.dtypes import as_dtype
 from engine.effects import ORDER
-from engine.errors import ArgumentError, FeedError
+from engine.errors import ArgumentError, FeedError, Operand, spec_of
 from engine.handle import Handle
 from engine.landing import entrance
 from engine.level import numbers
 from engine.requirements import Requirement
 from engine.size_policy import Undecided, size_policy
-from engine.sizes import Dim, Shape, Size, substitute
+from engine.sizes import Dim, Shape, Size, show_shape, substitute
 from graph.builder import Builder
 from graph.graph import Graph
 from graph.symbol import Symbol
@@ -134,6 +134,14 @@ class Compiled:
 
     @entrance
     def __call__(self, *args: Any, **feeds: Any) -> Any:
+        try:
+            return self._called(args, feeds)
+        except FeedError as mistake:
+            given = [*zip(self.program.names, args), *feeds.items()]
+            mistake.operands = tuple(Operand(x, spec_of(x), name) for name, x in given)
+            raise
+
+    def _called(self, args: tuple[Any, ...], feeds: dict[str, Any]) -> Any:
         last = self._last
         if last is not None and not feeds and numbers() == last.watch and not watchers():
             with last.lock:
@@ -154,7 +162,9 @@ class Compiled:
             given[name] = value
         missing = [n for n in names if n not in given]
         if missing:
-            raise FeedError(f"input {', '.join(map(repr, missing))} is missing", op="compiled graph")
+            wanted = {r.attrs["name"]: str(r.spec) for r in self.traced.inputs}
+            fix = f"give it by position or by name: {missing[0]}=..., {wanted[missing[0]]}"
+            raise FeedError(f"input {', '.join(map(repr, missing))} is missing", op="compiled graph", fix=fix)
         arrays = [self._array(given[n], n, d) for n, d in zip(names, self.program.dtypes, strict=True)]
         if self.required:
             self._check(self.program.shapes.solve([a.shape for a in arrays])[0])
@@ -177,7 +187,9 @@ class Compiled:
         for axis, want in enumerate(self.inputs[name]):
             if isinstance(want, int) and axis < array.ndim and array.shape[axis] != want:
                 raise FeedError(
-                    f"input {name!r}: axis {axis} must be {want}, got {array.shape[axis]}", op="compiled graph"
+                    f"input {name!r}: axis {axis} must be {want}, got {array.shape[axis]}",
+                    op="compiled graph",
+                    fix=f"feed an array of shape {show_shape(self.inputs[name])}",
                 )
         return array
 

@@ -95,7 +95,7 @@ class Function:
                 return self.body(*args, **kwargs)  # part of a larger trace
             return self._static(args, kwargs)
         except MISTAKES as error:
-            clear(error)
+            clear(error, self.body)
             raise
 
     # ------------------------------------------------------------------------------------ static mode

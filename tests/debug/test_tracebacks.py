@@ -269,3 +269,27 @@ def test_pm_looks_at_a_notice_as_at_an_error(monkeypatch):
         entry = entry.tb_next
     assert entry.tb_frame.f_code.co_name == "test_pm_looks_at_a_notice_as_at_an_error"
     assert entry.tb_frame.f_locals["h"].shape == (3, 1)
+
+
+@pytest.mark.parametrize("made", [tg.function, tg.compile])
+def test_a_function_called_with_too_few_arguments_ends_at_the_call(made):
+    with (
+        tg.mode("static"),
+        pytest.raises(TypeError, match=r"index\(\) missing 1 required positional argument: 'i'") as caught,
+    ):
+        made(index)(tg.ones((2, 3)))
+    assert len(landing.entries(caught.value)) == 1
+
+
+def test_a_wrong_feed_is_told_with_what_was_fed():
+    with tg.static() as g:
+        x, y = g.input("x", ("batch", 4)), g.input("y", ("batch", 4))
+        total = x + y
+    run = g.compile(total)
+    with pytest.raises(tg.errors.FeedError, match="'y' is missing") as caught:
+        run(np.ones((2, 4), "f4"))
+    assert "x: float32[2, 4]" in str(caught.value) and "y=..., float32[batch, 4]" in str(caught.value)
+    assert len(landing.entries(caught.value)) == 1
+    with pytest.raises(tg.errors.FeedError, match="axis 1 must be 4, got 3") as caught:
+        run(np.ones((2, 4), "f4"), y=np.ones((2, 3), "f4"))
+    assert caught.value.values["y"].shape == (2, 3) and "fix: feed an array of shape (batch, 4)" in str(caught.value)
