@@ -60,11 +60,15 @@ def capture_frame(depth: int = DEPTH, skip: int = 1) -> tuple[Origin, FrameType 
     frame: FrameType | None = sys._getframe(skip)
     innermost = None
     found: list[Frame] = []
-    while frame is not None and len(found) < depth:
+    known = _is_user.get
+    while frame is not None:
         code = frame.f_code
-        if _is_user.get(code.co_filename) or (code.co_filename not in _is_user and is_user_file(code.co_filename)):
-            found.append((code, frame.f_lasti))
+        user = known(code.co_filename)
+        if user or (user is None and is_user_file(code.co_filename)):
             innermost = innermost or frame
+            found.append((code, frame.f_lasti))
+            if len(found) == depth:
+                break
         frame = frame.f_back
     return tuple(found), innermost
 
@@ -82,16 +86,20 @@ def living(origin: Origin) -> FrameType | None:
 class Derived:
     """The origin of what is made from one record after another: that record's, with a word in front on what it is."""
 
-    __slots__ = ("record", "word")
+    __slots__ = ("_made", "_of", "record", "word")
 
     def __init__(self, word: str) -> None:
         self.word = word
         self.record: Any = None
+        self._of: Any = None  # the record that ``_made`` was made after
+        self._made: Origin = ()
 
     @property
     def origin(self) -> Origin:
         record = self.record
-        return noted(f"{self.word} of {record.op.name}", record.origin) if record is not None else ()
+        if self._of is not record:
+            self._of, self._made = record, noted(f"{self.word} of {record.op.name}", record.origin)
+        return self._made
 
 
 enter, leave = _inherited.set, _inherited.reset  # ``inherit`` without its costs: leave(enter(origin))

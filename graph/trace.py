@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from inspect import CO_OPTIMIZED
 from typing import Any, NoReturn
 
@@ -18,7 +18,7 @@ from engine.sizes import Shape
 from engine.spec import DType, Spec
 from engine.state import State
 from graph.graph import Graph
-from graph.symbol import Symbol, symbol_in
+from graph.symbol import Symbol
 
 _FULL = OPS["full"]
 
@@ -64,8 +64,7 @@ class Trace:
             if frame is None:
                 record.scope = origin.inherited_scope()
             elif frame.f_code.co_flags & CO_OPTIMIZED:  # a function, not a module
-                symbols = [(name, s) for name, x in frame.f_locals.items() if (s := symbol_in(x)) is not None]
-                record.scope = {name: held for name, s in symbols if (held := self.here(s)) is not None}
+                record.scope = self.variables(frame.f_locals)
             if self.whole is not None:
                 record.whole = self.whole
             self.known[key] = record
@@ -120,6 +119,19 @@ class Trace:
         """A number as a record."""
         attrs = {"shape": shape, "value": value, "dtype": dtype}
         return self.make(_FULL, (), attrs, Spec(shape, dtype))
+
+    def variables(self, names: Mapping[str, Any]) -> dict[str, Record]:
+        """The records that variables stand for here."""
+        found = {}
+        for name, x in names.items():
+            symbol = (
+                x if type(x) is Symbol else getattr(x, "_handle", None)
+            )  # as ``symbol_in``, without a call for each
+            if type(symbol) is Symbol:
+                record = symbol._record if symbol._trace is self else self.here(symbol)
+                if record is not None:
+                    found[name] = record
+        return found
 
     def here(self, symbol: Symbol) -> Record | None:
         """The record of a symbol in this graph, where it has one already."""
