@@ -18,11 +18,15 @@ _FULL = OPS["full"]
 
 @dataclass(frozen=True)
 class Difference:
-    """The first difference of two graphs. ``old``, ``new``: the records, None where one graph has no such node."""
+    """The first difference of two graphs. ``old``, ``new``: the records, None where one graph has no such node.
+
+    ``was``: the number or array that the old graph holds where the new one holds another.
+    """
 
     what: str
     old: Record | None
     new: Record | None
+    was: Any = None
 
 
 def difference(old: Graph, new: Graph) -> Difference | None:
@@ -72,7 +76,8 @@ class _Pairs:
         for a, b in zip(old, new, strict=False):
             what = self._what(a, b)
             if what:
-                return Difference(what, a, b)
+                was = a.attrs.get("value") if a.op is _FULL is b.op else self.old.captured.get(a)
+                return Difference(what, a, b, was)
             self.partner[a] = b
         if len(old) > len(new):
             return Difference(f"{old[len(new)].op.name} is not there any more", old[len(new)], None)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from engine import origin
-from engine.errors import TapegraphError
+from engine.errors import Operand, TapegraphError, spec_of
 from engine.notices import TraceWarning
 from graph.difference import Difference
 from tapegraph.outside.ledger import Effect, Ledger
 from tapegraph.outside.reach import Call
-from tapegraph.outside.spot import MISSING, Spot
+from tapegraph.outside.spot import MISSING, Spot, simple
 
 
 def of_effect(name: str, effect: Effect) -> TraceWarning:
@@ -27,7 +27,10 @@ def of_effect(name: str, effect: Effect) -> TraceWarning:
         fix = f"keep it in a tg.State (state.assign(...) inside the function), or pass {what} in and return the new one"
     if effect.symbols:
         problem += "; what was put there is a symbol without a value"
-    return TraceWarning(f"{problem}; compiled calls do not run this line", op=name, fix=fix, origin=effect.touch.frame)
+    thing = effect.touch.thing
+    operand = _named(thing[-1], f"{what}[-1]") if effect.kind == "grows" and thing else _named(effect.after, what)
+    problem += "; compiled calls do not run this line"
+    return TraceWarning(problem, op=name, operands=(operand,), fix=fix, origin=effect.touch.frame)
 
 
 def of_shown(name: str, place: origin.Origin) -> TraceWarning:
@@ -48,6 +51,7 @@ def of_spot(name: str, spot: Spot, found: Difference | TapegraphError, others: i
         f"{spot.name} was {shown(spot.value)} when {name} was traced and is {shown(now)} now{more}; "
         f"compiled calls keep {shown(spot.value)}{_where(found)}",
         op=name,
+        operands=(_named(now, spot.name),),
         fix=f"pass {spot.chain[-1].lstrip('.')} as an argument (each value is then traced), or keep it in a tg.State",
         origin=spot.frame or _origin(found),
     )
@@ -58,11 +62,16 @@ def of_call(name: str, call: Call, found: Difference | TapegraphError) -> TraceW
     what = "".join(call.chain)
     if call.kind == "random":
         problem = f"{what} drew numbers in Python while {name} was traced; every compiled call uses the same ones"
-        fix = "draw with tg.random (a new draw at each call), or draw outside and pass the numbers as an argument"
+        fix = (
+            "draw with tg.uniform or tg.normal (anew at each call), or draw outside and pass the numbers as an argument"
+        )
     else:
         problem = f"{what} was read in Python while {name} was traced; every compiled call uses that value"
         fix = "read it outside and pass it as an argument"
-    return TraceWarning(f"{problem}{_where(found)}", op=name, fix=fix, origin=call.frame)
+    value = found.was if isinstance(found, Difference) else None
+    written = origin.resolve(call.frame[0]).expression if call.frame else what  # type: ignore[arg-type]
+    operands = () if value is None else (_named(value, written),)
+    return TraceWarning(f"{problem}{_where(found)}", op=name, operands=operands, fix=fix, origin=call.frame)
 
 
 def of_difference(name: str, found: Difference | TapegraphError) -> TraceWarning:
@@ -73,6 +82,14 @@ def of_difference(name: str, found: Difference | TapegraphError) -> TraceWarning
         fix="pass what has changed as an argument, or keep it in a tg.State",
         origin=_origin(found),
     )
+
+
+def _named(value: Any, name: str) -> Operand:
+    """A value as an operand of the notice, under the name that the program gives it."""
+    spec = (
+        f"{type(value).__name__} {shown(value)}" if simple(value) else spec_of(value) if hasattr(value, "dtype") else ""
+    )
+    return Operand(value, spec or shown(value), name)
 
 
 def shown(value: Any) -> str:

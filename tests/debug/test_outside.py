@@ -68,6 +68,7 @@ def test_an_attribute_and_an_entry(monkeypatch):
     (notice,) = calls(programs.reads_an_attribute, 3, lambda: setattr(programs.config, "scale", 3.0))
     assert_at(notice, line_of(programs.reads_an_attribute), "config.scale")
     assert "config.scale was 2.0 when reads_an_attribute was traced and is 3.0 now" in str(notice)
+    assert notice.values == {"config.scale": 3.0}
     (notice,) = calls(programs.reads_an_entry, 3, lambda: programs.config.rates.update(noise=0.1))
     assert_at(notice, line_of(programs.reads_an_entry), 'config.rates["noise"]')
 
@@ -122,6 +123,7 @@ def test_a_value_that_changes_without_consequence_is_passed_over(monkeypatch):
 def test_a_draw_that_was_frozen_is_told(function, expression):
     (notice,) = calls(function)
     assert_at(notice, line_of(function), expression)
+    assert list(notice.values) == [expression]
     assert not calls(function, 1)  # one call uses what was drawn once
 
 
