@@ -145,8 +145,7 @@ def _one(pipe: Connection, seed: int, number: int, ways: Sequence[str]) -> Exami
     whole = Examined(text)
     for way in ways:  # one by one, so that the parent knows which of them it was that crashed
         pipe.send((text, way))
-        needed = ["native", way] if way in ("threads", "unwatched") else [way]
-        part = examine(text, needed)
+        part = examine(text, [way])
         whole.calls, whole.errors = part.calls or whole.calls, part.errors or whole.errors
         whole.ways.append(way)
         whole.why += part.why

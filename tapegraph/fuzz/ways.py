@@ -82,23 +82,27 @@ def _natively(**options: Any) -> Maker:
     return lambda loaded: compiled(loaded.function, **options)
 
 
-def _in_pieces(loaded: Loaded) -> Callable[..., Any]:
-    """Compiled, and run by two threads that share even the smallest of loops."""
-    function = compiled(loaded.function)
+def _in_pieces(threads: int) -> Maker:
+    """Compiled, and run by so many threads that share even the smallest of loops."""
 
-    def call(*args: Any) -> Any:
-        pool.address()
-        numbers = [pool.PIECE, pool.GRAIN, pool.NAP]
-        before, threads = pool.words[numbers].copy(), get_num_threads()
-        pool.words[numbers] = 20_000, 0, 0
-        set_num_threads(2)
-        try:
-            return function(*args)
-        finally:
+    def make(loaded: Loaded) -> Callable[..., Any]:
+        function = compiled(loaded.function)
+
+        def call(*args: Any) -> Any:
+            pool.address()
+            numbers = [pool.PIECE, pool.GRAIN, pool.NAP]
+            before, count = pool.words[numbers].copy(), get_num_threads()
+            pool.words[numbers] = 20_000, 0, 0
             set_num_threads(threads)
-            pool.words[numbers] = before
+            try:
+                return function(*args)
+            finally:
+                set_num_threads(count)
+                pool.words[numbers] = before
 
-    return call
+        return call
+
+    return make
 
 
 def _unwatched(loaded: Loaded) -> Callable[..., Any]:
@@ -152,7 +156,8 @@ WAYS = {
         Way("graph", _traced(_by_node)),  # the optimised graph, node by node with NumPy's kernels
         Way("kernels", _traced(_by_kernel)),  # the plan, its kernels run as the Python they are written in
         Way("native", _natively()),
-        Way("threads", _in_pieces, like="native"),
+        Way("pieces", _in_pieces(1)),  # where loops are cut decides in which order sums are added
+        Way("threads", _in_pieces(2), like="pieces"),
         Way("unwatched", _unwatched, like="native"),
         Way("bare", _natively(phases=False)),
         Way("bitwise", _natively(fidelity="bitwise")),

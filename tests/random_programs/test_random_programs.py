@@ -30,7 +30,7 @@ def test_many_without_native_code(start):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("way", ["native", "threads", "unwatched", "bare", "bitwise", "pinned", "many"])
+@pytest.mark.parametrize("way", ["native", "pieces", "threads", "unwatched", "bare", "bitwise", "pinned", "many"])
 def test_some_compiled(way):
     ways = ("native", way) if way != "native" else (way,)
     assert_nothing_found(range(2000, 2012), ways)
