@@ -119,9 +119,11 @@ def _parser() -> argparse.ArgumentParser:
     bugs.add_argument(
         "--level", type=listed(str), default=["default", "checked"], metavar="A,B", help="ours: off,default,checked"
     )
-    bugs.add_argument("--bench", type=Path, metavar="FILE", help="draw DX against the speeds that bench --json wrote")
+    bugs.add_argument("--bench", type=Path, metavar="FILE", help="the speeds for the scatter, as bench --json wrote")
     bugs.add_argument("--json", type=Path, metavar="FILE", help="also write every score to FILE")
-    bugs.add_argument("--html", type=Path, metavar="FILE", help="also write a page to FILE")
+    bugs.add_argument(
+        "--html", type=Path, metavar="FILE", help="also write a page to FILE (speeds are measured for it)"
+    )
     bugs.add_argument("--archive", type=Path, metavar="DIR", help="keep programs and raw outputs in DIR")
     bugs.add_argument("--jobs", type=whole(1), default=1, metavar="N", help="programs at the same time (default: 1)")
     bugs.add_argument(

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import json
 import os
+import statistics
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from typing import Any
 import tapegraph as tg
 from engine.level import LEVELS
 from tapegraph.bench import machine
+from tapegraph.bench.process import CONTENDERS
 from tapegraph.bugs import cells, probes
 from tapegraph.bugs.contenders import PEERS, Contender, chosen
 from tapegraph.bugs.frozen import frozen
@@ -25,6 +27,7 @@ from tapegraph.bugs.variants import FROZEN, case
 from tapegraph.written import unwritable, write
 
 FAILED, INTERRUPTED = 1, 130
+WORKLOAD, ROUNDS = "mlp-32", 7  # of tapegraph bench, for the scatter
 WIDTH = 170  # columns of tables that go to a file
 Show = Callable[[str, int, int], None]  # what is done, programs done, programs in all
 
@@ -117,6 +120,8 @@ def main(options: argparse.Namespace) -> int:
         )
     if options.bench is not None:
         found.workload, found.throughput = throughput(options.bench)
+    elif options.html is not None and not found.ended:
+        found.workload, found.throughput = measured(options.peers, dict(options.peer_python))
     if options.json is not None:
         write(options.json, {"tapegraph": tg.__version__, **found.as_dict()})
     console.print(report(found))
@@ -134,16 +139,28 @@ def main(options: argparse.Namespace) -> int:
 
 
 def throughput(path: Path) -> tuple[str, dict[str, float]]:
-    """The first workload that ``tapegraph bench --json`` has in a file, and the calls a second of each contender there.
+    """A workload that ``tapegraph bench --json`` has in a file, and the calls a second of each contender there.
 
-    Raises ValueError where the file holds no such thing.
+    It is the one that is measured where there is no file, else the first. Raises ValueError where the file holds neither.
     """
     try:
-        outcome = json.loads(path.read_text(encoding="utf-8"))["outcomes"][0]
-        rows = {name: row["seconds"] for name, row in outcome["rows"].items() if row["seconds"]}
-        return outcome["workload"], {name: 1 / sorted(s)[len(s) // 2] for name, s in rows.items()}
+        outcomes = json.loads(path.read_text(encoding="utf-8"))["outcomes"]
+        chosen = next((o for o in outcomes if o["workload"] == WORKLOAD), outcomes[0])
+        rows = {name: row["seconds"] for name, row in chosen["rows"].items() if row["seconds"]}
+        return chosen["workload"], {name: 1 / statistics.median(seconds) for name, seconds in rows.items()}
     except (KeyError, IndexError, TypeError, json.JSONDecodeError) as wrong:
         raise ValueError(f"{path} holds no figures of tapegraph bench ({wrong!r})") from None
+
+
+def measured(peers: list[str], pythons: dict[str, str]) -> tuple[str, dict[str, float]]:
+    """The same, measured now."""
+    from tapegraph.bench import command, suite
+    from tapegraph.bench.measure import Settings
+
+    known = [peer for peer in peers if peer in CONTENDERS]
+    done = command.run(suite.chosen("all", [WORKLOAD]), known, [1], Settings(ROUNDS, False, pythons))
+    rows = [row for outcome in done.outcomes for row in outcome.rows.values()]
+    return WORKLOAD, {row.name: 1 / row.median for row in rows if row.seconds}
 
 
 def _checked(options: argparse.Namespace) -> list[Template]:

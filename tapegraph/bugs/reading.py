@@ -53,7 +53,7 @@ class Report:
             marks = rows[2]
             shift = lead - (len(rows[1]) - len(rows[1].lstrip()))
             return len(marks) - len(marks.lstrip()) + shift, len(marks.rstrip()) + shift
-        quoted = rows[0][found.end() :].rpartition(": ")[2].strip()
+        quoted = _expression(rows[0][found.end() :])
         if len(quoted) > 1 and quoted != statement and whole.count(quoted) == 1:
             return whole.index(quoted), whole.index(quoted) + len(quoted)
         if found[2] is not None:
@@ -70,9 +70,11 @@ class Report:
             found = self._place.search(row)
             if found:
                 line, tail = int(found[1]), re.sub(r"^,? in [\w.<>]+", "", row[found.end() :])
-                before, colon, expression = tail.rpartition(": ")
+                expression = _expression(tail)
                 source = self.source[line - 1] if line <= len(self.source) else ""
-                row = row[: found.start()] + (before if colon and expression.strip() in source else tail)
+                if expression and expression in source:
+                    tail = tail.replace(f": {expression}", "", 1)
+                row = row[: found.start()] + tail
             kept.append(self._paths.sub("", row))
         return "\n".join(kept)
 
@@ -100,6 +102,11 @@ class Report:
         inside = r"\s*[,x×]\s*".join(sizes)
         pattern = rf"[\[(<{{]\s*{inside}\s*,?\s*[\])>}}]" if len(sizes) == 1 else rf"(?<!\d){inside}(?!\d)"
         return re.search(pattern, self.told()) is not None
+
+
+def _expression(tail: str) -> str:
+    """What is quoted behind a place: the text after the last colon, without a remark in brackets that follows it."""
+    return re.sub(r" \([^()]*\)$", "", tail.rpartition(": ")[2].strip())
 
 
 def _common(span: tuple[int, int] | None, start: int, stop: int) -> float:

@@ -25,7 +25,7 @@ WARNED = 0.75
 OVERLAP = 0.5
 FEW, MANY = 5, 100  # lines to read
 SOON, LATE = 0.1, 10.0  # seconds
-CLOSE = 1e-3  # results that differ by less, relatively, are equal
+CLOSE = 1e-4  # results that differ by less, relatively, are equal
 # What a program that cannot even be read or set up says; a seeded bug is none of these.
 NOT_BUGS = ("ImportError", "SyntaxError", "NameError", "SystemExit", "KeyboardInterrupt", "MemoryError")
 HARMLESS = ("DeprecationWarning", "PendingDeprecationWarning", "FutureWarning", "ResourceWarning", "ImportWarning")

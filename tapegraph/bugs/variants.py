@@ -58,11 +58,8 @@ def case(template: Template, contender: Contender, variant: str) -> Case:
     numbers = {**sizes, "STEP": step, "STEPS": step + 3}
     around = draw.choice(AROUND) if template.movable else ("", "")
     depth = draw.randint(0, 3)
-    free = [
-        word
-        for word in WORDS.split()
-        if not any(re.search(rf"\b{word}\b", text) for text in (template.data, *template.programs.values()))
-    ]
+    taken = {word for text in (template.data, *template.programs.values()) for word in re.findall(r"\w+", text)}
+    free = [word for word in WORDS.split() if word not in taken]
     names = dict(zip(template.names, draw.sample(free, len(template.names)), strict=True))
     if variant == FROZEN[0]:  # as the template has it
         around, depth, names = ("", ""), 0, {}

@@ -2,6 +2,7 @@
 
 import io
 import json
+from html.parser import HTMLParser
 
 import pytest
 from rich.console import Console
@@ -20,6 +21,22 @@ def shown(found):
     out = io.StringIO()
     Console(file=out, width=200, color_system=None).print(report(found))
     return out.getvalue()
+
+
+def unclosed(page):
+    """The elements of a page that are not closed in order."""
+    left = []
+
+    class Reader(HTMLParser):
+        def handle_starttag(self, tag, attrs):
+            if tag != "meta":
+                left.append(tag)
+
+        def handle_endtag(self, tag):
+            assert left.pop() == tag
+
+    Reader().feed(page)
+    return left
 
 
 def template(name):
@@ -95,6 +112,7 @@ def test_ours_are_scored_and_an_absent_peer_is_a_row_that_says_so(tmp_path, monk
     assert "B static" in shown(found)
     whole = page(found)
     assert whole.startswith("<!doctype html>") and "<circle" in whole and "http" not in whole
+    assert unclosed(whole) == []
     json.dumps(found.as_dict())
 
 
