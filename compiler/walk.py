@@ -151,7 +151,9 @@ def stored(step: AnyStep, graph: Any, places: dict[Record, Place]) -> dict[Recor
     """What a step leaves in memory when it is done, and where; sums that another step puts together are that one's."""
     if isinstance(step, Step):
         parts = {record for _, record, _ in step.pieces.partials} if step.pieces else set()
-        return {r: p for r, p in step.stored.items() if r not in parts}
+        # A kernel may keep a value of its own where it writes a result later; what is computed last stays there.
+        last = {p: r for r, p in sorted(step.stored.items(), key=lambda item: item[0].serial)}
+        return {r: p for p, r in last.items() if r not in parts}
     record, (first, *_) = step.record, step.results
     if not record.op.many:
         return {record: first} if first is not None else {}

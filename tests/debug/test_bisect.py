@@ -71,6 +71,18 @@ def test_no_difference_and_everything_as_it_was():
     assert all(p.grad is None for p in model.parameters())
 
 
+def test_a_kernel_may_use_the_place_of_its_result_for_a_value_of_its_own():
+    def chained(x):
+        return tg.softmax(tg.log(x * 2) @ tg.ones((3, 3)))
+
+    def slopes(x):
+        return tg.grad(lambda x: F.layer_norm(tg.softmax(x, axis=0), (3,)).max())(x)
+
+    x = np.random.default_rng(0).uniform(0.5, 2, (40, 3)).astype(np.float32)
+    for function in (chained, slopes, lambda x: F.log_softmax(x * 2, axis=-1)):
+        assert not bisect(function, x)
+
+
 def test_the_report_names_line_and_rule():
     with planted("wrong_constant"):
         result = bisect(doubled, X)
