@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -53,8 +54,8 @@ class Report:
             marks = rows[2]
             shift = lead - (len(rows[1]) - len(rows[1].lstrip()))
             return len(marks) - len(marks.lstrip()) + shift, len(marks.rstrip()) + shift
-        quoted = _expression(rows[0][found.end() :])
-        if len(quoted) > 1 and quoted != statement and whole.count(quoted) == 1:
+        quoted = _quoted(rows[0][found.end() :], whole)
+        if quoted and quoted != statement and whole.count(quoted) == 1:
             return whole.index(quoted), whole.index(quoted) + len(quoted)
         if found[2] is not None:
             return int(found[2]), -1
@@ -70,9 +71,8 @@ class Report:
             found = self._place.search(row)
             if found:
                 line, tail = int(found[1]), re.sub(r"^,? in [\w.<>]+", "", row[found.end() :])
-                expression = _expression(tail)
-                source = self.source[line - 1] if line <= len(self.source) else ""
-                if expression and expression in source:
+                expression = _quoted(tail, self.source[line - 1] if line <= len(self.source) else "")
+                if expression:
                     tail = tail.replace(f": {expression}", "", 1)
                 row = row[: found.start()] + tail
             kept.append(self._paths.sub("", row))
@@ -104,9 +104,17 @@ class Report:
         return re.search(pattern, self.told()) is not None
 
 
-def _expression(tail: str) -> str:
-    """What is quoted behind a place: the text after the last colon, without a remark in brackets that follows it."""
-    return re.sub(r" \([^()]*\)$", "", tail.rpartition(": ")[2].strip())
+def _quoted(tail: str, source: str) -> str:
+    """The expression of a line that is quoted behind its place: what follows the last colon, as far as it stands there."""
+    text = tail.rpartition(": ")[2].strip()
+    for stop in range(len(text), 1, -1):
+        if text[:stop] in source:
+            try:
+                ast.parse(text[:stop], mode="eval")
+            except SyntaxError:
+                continue
+            return text[:stop].strip()
+    return ""
 
 
 def _common(span: tuple[int, int] | None, start: int, stop: int) -> float:

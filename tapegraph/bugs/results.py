@@ -140,7 +140,7 @@ def worst(rows: Iterable[Row], count: int) -> list[tuple[Row, Score]]:
     for row in rows:
         seen: set[str] = set()
         for score in sorted(row.ran, key=lambda s: s.points):
-            if score.template not in seen and score.verdict != "immune":
+            if score.template not in seen and (score.missing or score.verdict == "broken"):
                 seen.add(score.template)
                 found.append((row, score))
     return sorted(found, key=lambda pair: pair[1].points)[:count]

@@ -130,6 +130,8 @@ def test_a_span_may_be_an_expression_quoted_behind_the_place_or_a_start():
     assert overlap("at train.py:4, in score: eng.log(images)") == 1.0
     assert overlap("at train.py:4, in score: logs = eng.log(images)") == 0.0  # the whole statement is no column
     assert overlap("at train.py:4, in score: eng.log(images) (backward of log)") == 1.0
+    assert overlap("a log (made at train.py:4, in score: eng.log(images)), or less") == 1.0
+    assert overlap("at train.py:4, in score: see the manual (log)") == 0.0
     assert overlap(f"{PATH}:4:11 (score)") == 1.0
     assert overlap(f"{PATH}:4:4 (score)") == 0.0
 
