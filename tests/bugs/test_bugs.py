@@ -106,7 +106,9 @@ def test_ours_are_scored_and_an_absent_peer_is_a_row_that_says_so(tmp_path, monk
         assert score.points > 80
     assert torch.dx is None and "a_package_that_nobody_has" in torch.note
     text = shown(found)
-    assert "deep_shape-first" in text and "absent" in text
+    assert "absent" in text and "deep_shape-first" not in text  # nothing of it is missing
+    static.scores[0].parts["line"] = 0.5
+    assert "deep_shape-first" in shown(found)
     assert (tmp_path / "static" / "deep_shape-first" / "twin" / "record.json").exists()
     found.throughput, found.workload = {"eager": 1000.0, "static": 9000.0}, "mlp-32"
     assert "B static" in shown(found)
