@@ -68,8 +68,7 @@ def run(plan: Plan, arrays: Sequence[Array]) -> Ran:
                 record = step.record
                 operands = [_array(p, memory, sizes) for p in step.operands]
                 found = record.op.kernel(*operands, **evaluated(record.attrs, sizes))
-                places = [step.result] if isinstance(step, Outside) else step.results
-                for place, value in zip(places, found if record.op.many else [found], strict=True):
+                for place, value in zip(step.results, found if record.op.many else [found], strict=True):
                     if place is not None:
                         _array(place, memory, sizes)[...] = value
             else:

@@ -90,8 +90,12 @@ class Sentence(Exception):
 
     @property
     def values(self) -> dict[str, Any]:
-        """The operands by name: handles, arrays or numbers."""
-        return {name: operand.value for name, operand in zip(self.names, self.operands)}
+        """The operands by name: handles, arrays or numbers; in a gradient rule also the variables of its expression."""
+        found = {name: operand.value for name, operand in zip(self.names, self.operands)}
+        if self._derived and self.place:
+            said = source.names(self.place)
+            found |= {name: x for name, x in self.scope.items() if name in said and hasattr(x, "shape")}
+        return found
 
     def __str__(self) -> str:
         place = self.place

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,17 +16,17 @@ _kept: Sentence | None = None
 _raised: Any = None  # a weak reference to what was raised, whose traceback lives as long as the program holds it
 
 
-def keep(found: Sentence) -> None:
-    """Make ``found`` the last error or notice."""
+def keep(found: Sentence, concrete: Callable[[Any], Any] = lambda x: x) -> None:
+    """Make ``found`` the last error or notice. ``concrete``: what its operands and variables are kept as."""
     global _kept, _raised
     room = LIMIT
     operands = []
     for x in found.operands:
-        value, room = _bounded(x.value, room)
+        value, room = _bounded(concrete(x.value), room)
         operands.append(x._replace(value=x.spec if value is None else value))
     scope: dict[str, Any] = {}
     for name, x in found.scope.items():
-        value, room = _bounded(x, room)
+        value, room = _bounded(concrete(x), room)
         if value is not None:
             scope[name] = value
     kept = type(found).__new__(type(found))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 
-from engine import last, level, origin
+from engine import dispatch, last, level, origin
 from engine.errors import Sentence
 from engine.landing import landed
 
@@ -46,6 +46,8 @@ def warn(notice: TapegraphWarning) -> None:
     if now == "off":
         return
     last.keep(notice)
+    if (told := getattr(dispatch.current(), "told", None)) is not None:
+        told(notice)
     if now == "checked":
         raise landed(notice, outer=origin.capture())
     # What is shown and passed on does not keep the user's other variables alive.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import linecache
 import os
 import sys
@@ -32,6 +33,8 @@ _HOSTS = (
 )
 _NUMPY = os.path.dirname(np.__file__) + os.sep  # its functions ask arrays for what the user's call of them asks for
 _is_user: dict[str, bool] = {}
+# Code whose frame may have another one around it each time it goes on.
+_RESUMED = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 _inherited: ContextVar[Origin | Derived] = ContextVar("inherited_origin", default=())
 
 
@@ -49,37 +52,64 @@ def is_user_file(filename: str) -> bool:
 
 def capture(depth: int = DEPTH, skip: int = 1) -> Origin:
     """The innermost ``depth`` user frames, innermost first; an inherited origin where one is set."""
-    return capture_frame(depth, skip + 1)[0]
+    return inherited() or _walk(sys._getframe(skip), depth)
 
 
-def capture_frame(depth: int = DEPTH, skip: int = 1) -> tuple[Origin, FrameType | None]:
-    """The same, and the innermost of these frames itself, which no inherited origin has."""
-    held = inherited()
-    if held:
-        return held, None
-    frame: FrameType | None = sys._getframe(skip)
-    innermost = None
+def _walk(frame: FrameType | None, depth: int) -> Origin:
     found: list[Frame] = []
+    while len(found) < depth and (frame := _users(frame)) is not None:
+        found.append((frame.f_code, frame.f_lasti))
+        frame = frame.f_back
+    return tuple(found)
+
+
+def _users(frame: FrameType | None) -> FrameType | None:
+    """This frame, or the first of those around it, that is the user's."""
     known = _is_user.get
     while frame is not None:
-        code = frame.f_code
-        user = known(code.co_filename)
-        if user or (user is None and is_user_file(code.co_filename)):
-            innermost = innermost or frame
-            found.append((code, frame.f_lasti))
-            if len(found) == depth:
-                break
+        name = frame.f_code.co_filename
+        user = known(name)
+        if user or (user is None and is_user_file(name)):
+            return frame
         frame = frame.f_back
-    return tuple(found), innermost
+    return None
+
+
+class Places:
+    """Captures for one trace. What is around the user's function that is running is walked through once, not for each op."""
+
+    __slots__ = ("_frame", "_outer")
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Let go of the frame held."""
+        self._frame: FrameType | None = None
+        self._outer: Origin = ()
+
+    def capture(self, skip: int = 1) -> tuple[Origin, FrameType | None]:
+        """As ``capture``, and the innermost of these frames itself, which no inherited origin has."""
+        held = inherited()
+        if held:
+            return held, None
+        frame = _users(sys._getframe(skip))
+        if frame is None:
+            return (), None
+        code = frame.f_code
+        if frame is not self._frame:
+            outer = _walk(frame.f_back, DEPTH - 1)
+            if code.co_flags & _RESUMED:
+                return ((code, frame.f_lasti), *outer), frame
+            self._frame, self._outer = frame, outer
+        return ((code, frame.f_lasti), *self._outer), frame
 
 
 def living(origin: Origin) -> FrameType | None:
     """The frame that an origin begins with, where it is the innermost of the user's that are running."""
     if not origin or type(origin[0]) is str:
         return None
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None and not is_user_file(frame.f_code.co_filename):
-        frame = frame.f_back
+    frame = _users(sys._getframe(1))
     return frame if frame is not None and (frame.f_code, frame.f_lasti) == origin[0] else None
 
 

@@ -12,6 +12,7 @@ from engine.control.body import Traced
 from engine.convert import array_of
 from engine.errors import TapegraphError, UnsupportedError
 from engine.handle import Handle, refuse_whole
+from engine.notices import TapegraphWarning
 from engine.op import OPS, Op
 from engine.ops.create import size_of
 from engine.ops.dtype import leaf as LEAF
@@ -82,6 +83,10 @@ class Builder:
             tracked = whole.tracked and spec.dtype.kind == "f"
             made.append(Symbol(self.trace.make(RESULT, (whole,), {"index": index}, spec, tracked), self.trace))
         return tuple(made)
+
+    def told(self, notice: TapegraphWarning) -> None:
+        """Remember a notice given while tracing: what its symbols stand for is known once the trace is done."""
+        self.trace.notices.append(notice)
 
     def observing(self, parts: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
         """The backward step of one record, of which the trace keeps a note; the reverse pass asks for it."""

@@ -23,10 +23,9 @@ class Part(Trace):
     def __init__(self, outer: Builder) -> None:
         super().__init__(outer.trace.literal)
         self.outer = outer
-        self.watched = outer.trace.watched
         self.later = outer.trace.later
         self.watched, self.shown, self.whereabouts = outer.trace.watched, outer.trace.shown, outer.trace.whereabouts
-        self.pulled = outer.trace.pulled
+        self.pulled, self.notices = outer.trace.pulled, outer.trace.notices
         self.brought: dict[Record, Record] = {}  # a record of the program around: the input that stands for it here
         self.before: dict[State, Record] = {}  # what each state holds when the subprogram starts
 
@@ -69,6 +68,7 @@ class Part(Trace):
 
     def finished(self, inputs: list[Record], outputs: list[Record]) -> Traced:
         """The subprogram without what its outputs do not need."""
+        self.places.forget()
         changed = [s for s, r in self.before.items() if self.current[s] is not r]
         results = [*outputs, *(self.current[s] for s in changed)]
         used = set(needed(results)) | {self.before[s] for s in changed}

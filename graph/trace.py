@@ -11,6 +11,7 @@ import numpy as np
 from engine import origin
 from engine.errors import FeedError
 from engine.lowering import Control
+from engine.notices import TapegraphWarning
 from engine.op import OPS, Op, Trait
 from engine.ops.dtype import leaf as LEAF
 from engine.record import Record
@@ -33,6 +34,7 @@ class Trace:
     def __init__(self, literal: bool = False) -> None:
         self.literal = literal
         self.graph = Graph()
+        self.places = origin.Places()
         self.known: dict[Any, Record] = {}
         self.numbers: dict[Record, Any] = {}  # where it is literal: the number that a constant was
         self.owners: dict[Record, State] = {}
@@ -46,6 +48,7 @@ class Trace:
         self.later: list[Callable[[], bool]] = []  # asked after a call until they say True; see optim.watch
         self.watched: list[tuple[Any, str, Any]] = []  # (object, attribute, value) the program depends on
         self.pulled = self.graph.pulled
+        self.notices: list[TapegraphWarning] = []  # given while tracing
         self.whole: tuple[Op, tuple[Record, ...]] | None = None  # the op that is being written in other ops
         self.shown: list[origin.Origin] = []  # where the program made text of a symbol
         # Once it is traced: what finds the place outside that holds a symbol, and the expression that put it there.
@@ -59,7 +62,7 @@ class Trace:
         key = len(self.graph.nodes) if self.literal else (self.key(op, self.ordered(op, args), attrs), tracked)
         record = self.known.get(key)
         if record is None:
-            place, frame = origin.capture_frame(skip=2)
+            place, frame = self.places.capture(skip=2)
             record = Record(op, args, attrs, spec.shape, spec.dtype, place, tracked)
             if frame is None:
                 record.scope = origin.inherited_scope()
@@ -153,6 +156,7 @@ class Trace:
 
     def finish(self, outputs: list[Record]) -> Graph:
         """The graph of what the outputs, the changed states and the gradients need."""
+        self.places.forget()
         graph = self.graph
         graph.outputs = outputs
         graph.updates = {s: r for s, r in self.current.items() if r is not graph.states[s]}

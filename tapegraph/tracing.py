@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from eager.tensor import Tensor
-from engine import dispatch, origin, tree
+from engine import dispatch, last, origin, tree
 from engine.dtypes import as_dtype
 from engine.errors import Sentence, UnsupportedError
 from engine.handle import Handle
@@ -187,6 +187,9 @@ def _run(
         for number, (given, leaf) in enumerate(zip(symbols, trace.graph.inputs, strict=True)):
             if given._record is not leaf:
                 rebound.append((number, output(given).number))
+        for notice in trace.notices[-1:]:
+            given = [*(operand.value for operand in notice.operands), *notice.scope.values()]
+            last.keep(notice, _concrete(given, trace, dict(arrays)))
     return trace, structure, records, rebound
 
 
@@ -194,6 +197,11 @@ def _made_concrete(mistake: Sentence, trace: Trace, feeds: Mapping[str, Any]) ->
     """Let symbols in the frames of a mistake's traceback be the values they have for these arguments."""
     held = [x for entry in entries(mistake) for x in entry.tb_frame.f_locals.values()]
     held += [operand.value for operand in mistake.operands]
+    relived(mistake, _concrete(held, trace, feeds))
+
+
+def _concrete(held: Iterable[Any], trace: Trace, feeds: Mapping[str, Any]) -> Callable[[Any], Any]:
+    """What turns the symbols among what is held into the values they have for these arguments, where these are known."""
     symbols = [x for x in map(symbol_in, held) if x is not None and x._trace is trace]
     values = reference.values_of([x._record for x in symbols], trace.graph, feeds)
 
@@ -201,7 +209,7 @@ def _made_concrete(mistake: Sentence, trace: Trace, feeds: Mapping[str, Any]) ->
         symbol = symbol_in(x)
         return x if symbol is None else values.get(symbol._record, x)
 
-    relived(mistake, concrete)
+    return concrete
 
 
 def argument_arrays(

@@ -104,7 +104,7 @@ def _asks(site: Site, truth: bool) -> tuple[str, ast.expr]:
     match node:
         case ast.Call(func=ast.Attribute(attr=name, value=value), args=[]):
             return f"{name}()", value
-        case ast.Call(func=function, args=[value, *_]):
+        case ast.Call(func=function, args=[value, *_]) if not isinstance(value, ast.Starred):
             return f"{ast.unparse(function)}()", value
         case ast.Compare(ops=[ast.In() | ast.NotIn()], left=value):
             return "in", value

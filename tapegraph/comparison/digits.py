@@ -104,7 +104,7 @@ def job(model: str = "mlp", epochs: int = 5, batch_size: int = 32, seed: int = 0
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        optimizer.lr -= fall
+        optimizer.lr = tg.maximum(optimizer.lr - fall, fall)  # further calls, to measure, go on at the last rate
         return loss
 
     @tg.function

@@ -11,7 +11,7 @@ import numpy as np
 
 from tapegraph.fuzz import rounding
 from tapegraph.fuzz.outcome import Call, Maker, Outcome, line_by_line, lines_run, run
-from tapegraph.fuzz.ways import TRACED
+from tapegraph.fuzz.ways import TRACED, lines_computed
 
 # Documented limits of static mode: what a graph may refuse though eager mode computes it (class, how the message begins).
 REFUSALS = (
@@ -98,9 +98,11 @@ def _failures(number: int, a: Call, b: Call) -> Verdict | Difference | None:
 
 def _unless_excused(text: str, base: Maker, found: Difference, eager: Call, other: Call) -> Verdict:
     """Whether only rounding makes the mistake, or it is one in data that no result needs, which a graph does not compute."""
+    in_data = eager.failure is not None and eager.failure.kind in OF_DATA
+    if in_data and other.failure is None and eager.failure.line not in lines_computed(text, found.call):
+        return Verdict(None, "dead: no value that is needed comes from the line with the mistake")
     if eager.failure is not None and _dead(text, base, found.call, eager, other):
         return Verdict(None, "dead: the mistake is in a value that nothing needs")
-    in_data = eager.failure is not None and eager.failure.kind in OF_DATA
     if in_data and other.failure is not None and run(text, TRACED)[found.call].failure == other.failure:
         return Verdict(None, "early: a mistake is found while the graph is built, one in data before it is not")
     if other.failure is not None and other.failure.line not in lines_run(text, found.call):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -12,14 +13,16 @@ from compiler import plainly, pool
 from compiler.pipeline import plan_graph
 from eager.tensor import Tensor
 from engine import level, tree
+from engine.control.body import Body
 from engine.errors import Trap, UnsupportedError
 from engine.handle import Handle
+from engine.origin import resolve, user_frames
 from engine.state import State
 from graph import reference
 from graph.phases import optimize
 from tapegraph.function import compile as compiled
-from tapegraph.fuzz.outcome import Maker, line_by_line
-from tapegraph.fuzz.program import Loaded
+from tapegraph.fuzz.outcome import Maker, line_by_line, run
+from tapegraph.fuzz.program import Loaded, register
 from tapegraph.threads import get_num_threads, set_num_threads
 from tapegraph.tracing import Slot, Traced, argument_arrays, trace_call
 
@@ -67,6 +70,23 @@ def _traced(execute: Callable[[Traced, dict[str, Array]], Results]) -> Maker:
 def _by_node(traced: Traced, feeds: dict[str, Array]) -> Results:
     found = reference.run(optimize(traced.graph, check=True)[0], feeds)
     return found.outputs, found.updates, found.grads
+
+
+def lines_computed(text: str, number: int) -> set[int]:
+    """The lines of the program that have a part in the optimised graph of one of its calls."""
+    lines: set[int] = set()
+    calls = count()
+
+    def execute(traced: Traced, feeds: dict[str, Array]) -> Results:
+        if next(calls) == number:
+            every = list(optimize(traced.graph)[0].nodes)
+            for record in every:
+                every += [n for body in record.attrs.values() if isinstance(body, Body) for n in body.nodes]
+                lines.update(resolve(f).line for f in user_frames(record.origin) if f[0].co_filename == register(text))
+        return _by_node(traced, feeds)
+
+    run(text, _traced(execute))
+    return lines
 
 
 def _by_kernel(traced: Traced, feeds: dict[str, Array]) -> Results:

@@ -51,7 +51,9 @@ class Watch:
             where, trace = capture(), dispatch.current().trace  # type: ignore[attr-defined]
             trace.later.append(lambda: self._count(optimizer, moved, where))
             if missing:
-                _tell_cut(optimizer, missing, trace.graph.states.get, trace.roots, trace.silenced)
+                _tell_cut(
+                    optimizer, missing, trace.graph.states.get, trace.roots, trace.silenced, dispatch.current().handle
+                )
             return
         self._count(optimizer, moved, ())
         if missing or FLOW.waits(optimizer):
