@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import warnings
+from weakref import WeakSet
 
 import numpy as np
 import pytest
@@ -12,6 +12,7 @@ import tapegraph as tg
 from engine.errors import NonFiniteError
 from engine.notices import NonFiniteWarning
 from tapegraph import nn, optim
+from tapegraph.optim import watch
 
 MODES = ("eager", "static")
 
@@ -304,7 +305,8 @@ def test_inside_a_loop_a_masked_birth_is_passed_over():
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_an_explosion_in_training_names_the_rate_and_where_it_was_given(mode):
+def test_an_explosion_in_training_names_the_rate_and_where_it_was_given(mode, monkeypatch):
+    monkeypatch.setattr(watch, "_alive", WeakSet())  # optimizers of other tests may live on
     w = nn.Parameter(np.zeros(4, "f4"), name="w")
     optimizer = optim.SGD([w], lr=20000.0)
 
@@ -316,7 +318,6 @@ def test_an_explosion_in_training_names_the_rate_and_where_it_was_given(mode):
         optimizer.step()
         return loss
 
-    gc.collect()  # optimizers of other tests
     told = calls(step, [np.ones((8, 4), "f4")] * 12, mode)
     assert told[0].place.expression == "(x * w - 1.0) ** 2"
     assert "SGD has 20000, made at" in told[0].fix and "optim.SGD([w], lr=20000.0)" in told[0].fix

@@ -194,6 +194,7 @@ def test_what_is_no_mistake_is_not_told(capsys):
         assert not calls(function, 4), function
 
 
+@pytest.mark.filterwarnings("ignore::engine.notices.TraceWarning")
 def test_a_leftover_symbol_says_where_it_was_put():
     programs.history.clear()
     tg.compile(programs.appends)(X)

@@ -91,6 +91,7 @@ def test_derivatives_and_vmap():
     np.testing.assert_allclose(np.asarray(tangent), 3 * X**2, rtol=1e-12)
 
 
+@pytest.mark.filterwarnings("ignore::engine.notices.MismatchWarning")
 def test_check_op_finds_what_is_wrong():
     wrong_spec = extend.op(spec=lambda x: extend.Spec((*x.shape, 1), x.dtype), name="user_wrong_spec")(np.exp)
     with pytest.raises(AssertionError, match="its spec says"):

@@ -184,6 +184,7 @@ def test_counts():
         np.testing.assert_allclose(found, np.bincount(x, weights, 9), atol=1e-12)
 
 
+@pytest.mark.filterwarnings("ignore::engine.notices.NonFiniteWarning")
 def test_histogram():
     rng = np.random.default_rng(10)
     for n in (1, 7, 500):

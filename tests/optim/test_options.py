@@ -46,6 +46,7 @@ def test_one_rate_for_all():
     assert [g["lr"] for g in several.param_groups] == [0.2, 0.2]
 
 
+@pytest.mark.filterwarnings("ignore::engine.notices.TraceWarning")
 def test_inside_a_trace_a_number_is_a_symbol():
     parameter = tg.Parameter(np.ones(3), name="p")
     optimizer = optim.SGD([parameter], lr=1.0)

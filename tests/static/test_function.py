@@ -312,6 +312,7 @@ def test_a_symbol_used_as_a_value_says_what_to_do(use, fix):
         assert caught.value.place.file == __file__
 
 
+@pytest.mark.filterwarnings("ignore::engine.notices.TraceWarning")
 def test_a_symbol_does_not_leave_its_function():
     kept = []
 
@@ -393,6 +394,7 @@ def test_an_op_without_native_code_is_called_back_and_explain_says_so():
         del OPS["test_sorted"]
 
 
+@pytest.mark.filterwarnings("ignore::engine.notices.GradientWarning")
 def test_threads_share_one_function():
     _, _, step = training(lr=0.0)
     x, y = batch(5)
