@@ -12,10 +12,12 @@ from engine.control.body import Body
 from engine.finite import Birth, birth, finite, nan_birth
 from engine.lowering import Control
 from engine.ops.dtype import leaf as LEAF
+from engine.ops.results import result as RESULT
 from engine.record import Record
 from engine.state import State
 from graph import reference
 from graph.graph import Graph
+from graph.scans import is_scan
 
 Array = np.ndarray[Any, Any]
 
@@ -96,15 +98,22 @@ class _Watch:
         """The birth in the body of a loop or a branch, which is where the user wrote it."""
         if not self._inside:
             return found
-        bodies = [b for value in record.attrs.values() for b in (value if type(value) is tuple else (value,))]
-        outputs = [r for body in bodies if isinstance(body, Body) for r in body.outputs]
-        followed = {turn: _behind(outputs, bad) for turn, bad in self._bad_inside.items()}
+        followed = {turn: _behind(self._needed(record), bad) for turn, bad in self._bad_inside.items()}
         leading = [found for found in self._inside if found[1] in followed[found[0]]]  # none: in a loop inside it
         turn, _, inner = (leading or self._inside)[0]
         if isinstance(record.op.lower, Control) and record.op.lower.kind != "switch":
             step = max(self._turns.values()) - turn if record.attrs.get("reverse") else turn
             inner.place = f", in step {step} of the {record.op.name}"
         return inner
+
+    def _needed(self, record: Record) -> list[Record]:
+        """What the bodies of a control op give; of a scan the carries, and the stacked outputs that somebody reads."""
+        found = [b for value in record.attrs.values() for b in (value if type(value) is tuple else (value,))]
+        outputs = [r for body in found if isinstance(body, Body) for r in body.outputs]
+        if not is_scan(record):
+            return outputs
+        read = {r.attrs["index"] for r in self.nodes if r.op is RESULT and r.args[0] is record}
+        return [r for number, r in enumerate(outputs) if number < record.attrs["carries"] or number in read]
 
     def first(self, results: Iterable[Record]) -> tuple[Record | None, Birth | None]:
         """The earliest birth that one of the results was made of, and its node."""

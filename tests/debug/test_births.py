@@ -305,6 +305,21 @@ def test_inside_a_loop_a_masked_birth_is_passed_over():
 
 
 @pytest.mark.parametrize("mode", MODES)
+def test_what_a_loop_stacks_and_nobody_reads_gives_birth_to_nothing(mode):
+    @tg.function
+    def run(x):
+        def body(carry, _):
+            new = carry * 10.0
+            return new, tg.sum(new)  # overflows a step earlier
+
+        return tg.mean(tg.scan(body, x, None, 40)[0])
+
+    told = calls(run, [np.ones(4, "f4")], mode)
+    assert [t.place.expression for t in told] == ["carry * 10.0"]
+    assert mode == "eager" or "in step 38 of the scan" in str(told[0])
+
+
+@pytest.mark.parametrize("mode", MODES)
 def test_an_explosion_in_training_names_the_rate_and_where_it_was_given(mode, monkeypatch):
     monkeypatch.setattr(watch, "_alive", WeakSet())  # optimizers of other tests may live on
     w = nn.Parameter(np.zeros(4, "f4"), name="w")
