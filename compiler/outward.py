@@ -5,45 +5,27 @@ from __future__ import annotations
 import ctypes
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from compiler.buffers import Buffer, Place
+from compiler.buffers import Buffer
+from compiler.step import InPython
 from engine import effects
-from engine.record import Record
 from engine.sizes import Size
 
 RAISED = 8  # the status of an effect that raised; the exception is in ``effects.HERE.raised``
 _CALL = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)
 
 
-@dataclass(eq=False)
-class Outside:
+class Outside(InPython):
     """An effect: it reads the count of effects before it and the operands behind that, and writes the count."""
-
-    record: Record
-    operands: list[Place]
-    results: list[Place | None]
-
-    @property
-    def records(self) -> list[Record]:
-        return [self.record]
 
     @property
     def kernels(self) -> list[Any]:
         """None that would have to be compiled."""
         return []
-
-    @property
-    def reads(self) -> set[Buffer]:
-        return {p.buffer for p in self.operands}
-
-    @property
-    def writes(self) -> set[Buffer]:
-        return {p.buffer for p in self.results if p is not None}
 
     def words(self) -> Iterator[tuple[Buffer, Size] | Size]:
         """The argument block: where the result and the operands are, then the sizes of each operand."""

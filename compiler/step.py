@@ -73,12 +73,9 @@ class Step:
     joins: Step | None = None
 
 
-@dataclass
-class Callback:
-    """An op without native code: its NumPy kernel runs between two native stretches.
-
-    ``results``: where each result goes; None for one that nobody needs.
-    """
+@dataclass(eq=False)
+class InPython:
+    """A row that runs Python for one op. ``results``: where each result goes; None for one that nobody needs."""
 
     record: Record
     operands: list[Place]
@@ -95,3 +92,7 @@ class Callback:
     @property
     def writes(self) -> set[Buffer]:
         return {p.buffer for p in self.results if p is not None}
+
+
+class Callback(InPython):
+    """An op without native code: its NumPy kernel runs between two native stretches."""
