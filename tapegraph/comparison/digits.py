@@ -104,7 +104,8 @@ def job(model: str = "mlp", epochs: int = 5, batch_size: int = 32, seed: int = 0
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        optimizer.lr = tg.maximum(optimizer.lr - fall, fall)  # further calls, to measure, go on at the last rate
+        # Further calls, to measure, go on at the last rate; a Python float by itself would become float32.
+        optimizer.lr = tg.maximum(tg.asarray(optimizer.lr - fall, dtype=tg.float64), fall)
         return loss
 
     @tg.function

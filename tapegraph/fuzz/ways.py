@@ -73,16 +73,18 @@ def _by_node(traced: Traced, feeds: dict[str, Array]) -> Results:
 
 
 def lines_computed(text: str, number: int) -> set[int]:
-    """The lines of the program that have a part in the optimised graph of one of its calls."""
+    """The lines of the program whose ops, constants apart, have a part in the optimised graph of one of its calls."""
     lines: set[int] = set()
     calls = count()
 
     def execute(traced: Traced, feeds: dict[str, Array]) -> Results:
         if next(calls) == number:
             every = list(optimize(traced.graph)[0].nodes)
+            # Equal constants are one node, which has the line of the first.
             for record in every:
                 every += [n for body in record.attrs.values() if isinstance(body, Body) for n in body.nodes]
-                lines.update(resolve(f).line for f in user_frames(record.origin) if f[0].co_filename == register(text))
+                frames = user_frames(record.origin) if record.args else []
+                lines.update(resolve(f).line for f in frames if f[0].co_filename == register(text))
         return _by_node(traced, feeds)
 
     run(text, _traced(execute))

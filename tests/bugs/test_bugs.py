@@ -154,10 +154,10 @@ def test_speeds_come_from_a_file_of_bench(tmp_path):
 
 @pytest.mark.slow
 def test_both_modes_are_easy_to_debug(tmp_path):
-    """The targets of the score, over the whole corpus and a third that no one has seen."""
+    """The targets of the score, over a half of the frozen corpus and a third that no one has seen."""
     found = Found(0, "x", {"variants": []})
     contenders = [c for c in CONTENDERS.values() if c.level in ("default", "checked")]
-    command.run(contenders, list(templates()), [*FROZEN, "seed7"], found, tmp_path, jobs=2)
+    command.run(contenders, list(templates()), [FROZEN[0], "seed7"], found, tmp_path, jobs=2)
     rows = {row.name: row for row in found.rows}
     assert not [(row.name, s.case, s.alarm) for row in found.rows for s in row.scores if s.alarm]
     assert not [(row.name, s.case, s.note) for row in found.rows for s in row.scores if s.verdict == "broken"]

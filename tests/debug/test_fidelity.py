@@ -87,6 +87,6 @@ def test_nothing_is_missing():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("start", range(8))
-def test_nothing_is_missing_anywhere(start):
-    compare(NAMES[start::8])
+@pytest.mark.parametrize("start", range(2))
+def test_nothing_is_missing_elsewhere(start):
+    compare(NAMES[start::20])  # one op in ten: each takes about a second
