@@ -134,7 +134,8 @@ def _variable(value: Any, scope: Mapping[str, Any], said: Collection[str]) -> st
     """The variable that holds an array or handle, or a tensor of the PyTorch facade around it; best one of those said."""
     if not hasattr(value, "shape"):
         return None
-    found = [n for n, held in scope.items() if held is value or getattr(held, "_handle", None) is value]
+    array = getattr(value, "_value", value)  # of a NumPy array that the user passed, the library holds a tensor
+    found = [n for n, x in scope.items() if x is value or x is array or getattr(x, "_handle", None) is value]
     return next((n for n in found if n in said), found[0] if found else None)
 
 
