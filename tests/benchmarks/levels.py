@@ -89,16 +89,16 @@ def tracing(rounds: int = 9) -> tuple[float, float]:
 
     x = tg.ones((4, 16))
     noted, bare = [], []
-    capture = origin.capture_frame
+    capture = origin.Places.capture
     for _ in range(rounds):
         for times, how in ((noted, capture), (bare, lambda *_, **__: ((), None))):
-            origin.capture_frame = how
+            origin.Places.capture = how
             try:
                 started = time.thread_time()
                 trace_call(step, (x,), {}, lambda _: False)
                 times.append(time.thread_time() - started)
             finally:
-                origin.capture_frame = capture
+                origin.Places.capture = capture
     return statistics.median(noted), statistics.median(bare)
 
 
