@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from engine.errors import ArgumentError, DTypeError, ShapeError
+from engine.errors import ArgumentError, ShapeError
 from engine.requirements import require
 from engine.sizes import Shape, Size, show_size
 
@@ -59,13 +59,6 @@ def batched(x: Any, rank: int, op: str) -> bool:
             operands=(x,),
         )
     return bool(x.ndim == rank + 2)
-
-
-def same_dtype(op: str, *operands: Any) -> None:
-    """Raise DTypeError where operands differ in dtype, or are not floats."""
-    first = operands[0]
-    if any(x.dtype != first.dtype for x in operands):
-        raise DTypeError("the operands must have one dtype", op=op, operands=operands, fix="cast one with astype")
 
 
 class Slide(NamedTuple):
