@@ -11,7 +11,7 @@ import numpy as np
 from compiler.buffers import Buffer, Place, new_place
 from compiler.outward import Outside
 from compiler.step import Callback, Step
-from engine.control.body import Body
+from engine.control.body import Body, bodies_of
 from engine.lowering import Layout, contiguous
 from engine.record import Record
 from engine.sizes import Shape, Size, product
@@ -90,15 +90,9 @@ class Turn:
         return found | self.writes | ({self.flag.buffer} if self.flag else set())
 
 
-def parts_of(record: Record) -> list[Body]:
-    """The subprograms of a control op."""
-    found = [v for v in record.attrs.values() if isinstance(v, Body)]
-    return found + list(record.attrs.get("bodies", ()))
-
-
 def without_code(record: Record) -> set[str]:
     """The ops that make a record a call back into Python: its own, or those in its subprograms."""
-    inner = [r for body in parts_of(record) for r in body.nodes if r.args]
+    inner = [r for body in bodies_of(record) for r in body.nodes if r.args]
     return {n for r in inner for n in without_code(r)} or ({record.op.name} if record.op.lower is None else set())
 
 

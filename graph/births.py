@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from engine.compute import described
-from engine.control.body import Body
+from engine.control.body import bodies_of
 from engine.finite import Birth, birth, finite, nan_birth
 from engine.lowering import Control
 from engine.ops.dtype import leaf as LEAF
@@ -108,8 +108,7 @@ class _Watch:
 
     def _needed(self, record: Record) -> list[Record]:
         """What the bodies of a control op give; of a scan the carries, and the stacked outputs that somebody reads."""
-        found = [b for value in record.attrs.values() for b in (value if type(value) is tuple else (value,))]
-        outputs = [r for body in found if isinstance(body, Body) for r in body.outputs]
+        outputs = [r for body in bodies_of(record) for r in body.outputs]
         if not is_scan(record):
             return outputs
         read = {r.attrs["index"] for r in self.nodes if r.op is RESULT and r.args[0] is record}

@@ -9,7 +9,7 @@ import numpy as np
 
 from engine import effects, level, notices
 from engine.compute import described
-from engine.control.body import Body
+from engine.control.body import bodies_of
 from engine.errors import NonFiniteError, TapegraphError
 from engine.landing import landed
 from engine.record import Record
@@ -141,7 +141,7 @@ def _count(nodes: Sequence[Record], sizes: dict[str, int]) -> int:
     """How many ops a run computes, those of loops at each step."""
     total = 0
     for record in nodes:
-        bodies = [b for b in record.attrs.values() if isinstance(b, Body)]
+        bodies = bodies_of(record)
         times = int(evaluated(record.attrs.get("length", 1), sizes)) if bodies else 1
         total += 1 + times * sum(_count(b.nodes, sizes) for b in bodies)
     return total

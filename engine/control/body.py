@@ -77,6 +77,12 @@ class Body:
         return f"<body of {len(self.nodes)} nodes>"
 
 
+def bodies_of(record: Record) -> list[Body]:
+    """The subprograms of a control op; none of any other."""
+    found = [v for v in record.attrs.values() if isinstance(v, Body)]
+    return found + list(record.attrs.get("bodies", ()))
+
+
 class Traced:
     """A subprogram just traced: its body, what it used from outside (its first inputs), the states it changed.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ from eager.hooks import Event, Hook, Observed
 from eager.tensor import Tensor
 from engine import effects, origin, stepping
 from engine.compute import compute
-from engine.control.body import Body
+from engine.control.body import bodies_of
 from engine.errors import Sentence
 from engine.record import Record
 from engine.state import State
@@ -121,7 +121,7 @@ def of_graph(
 def _of_record(
     record: Record, values: Mapping[Record, Any], sizes: Mapping[str, int], notes: Mapping[Record, str]
 ) -> Entry:
-    bodies = [v for a in record.attrs.values() for v in _each(a) if isinstance(v, Body)]
+    bodies = bodies_of(record)
     # The operands of a loop are those of its subprograms, which stand in another order in the user's expression.
     operands = named(record.origin, "" if bodies else record.op.name, [values[a] for a in record.args])
     scope: dict[str, Record] = getattr(record, "scope", {})
@@ -133,10 +133,6 @@ def _of_record(
         given = [values[a] for a in record.args]
         entry.inner = lambda: _turns(record, given, sizes, notes)
     return entry
-
-
-def _each(value: Any) -> Sequence[Any]:
-    return value if isinstance(value, tuple) else (value,)
 
 
 def _turns(

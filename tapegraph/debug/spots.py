@@ -12,7 +12,7 @@ import numpy as np
 
 from eager.hooks import Event, hooks
 from engine import origin
-from engine.control.body import Body
+from engine.control.body import bodies_of
 from engine.errors import ArgumentError, Sentence
 from engine.op import OPS, Op
 from engine.record import Record
@@ -209,7 +209,5 @@ def _all_nodes(nodes: Sequence[Record], inside: bool) -> Iterator[tuple[Record, 
     for record in nodes:
         part = inside or derived(record.origin)
         yield record, part
-        for value in record.attrs.values():
-            for body in value if isinstance(value, tuple) else (value,):
-                if isinstance(body, Body):
-                    yield from _all_nodes(body.nodes, part)
+        for body in bodies_of(record):
+            yield from _all_nodes(body.nodes, part)

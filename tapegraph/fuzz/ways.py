@@ -13,7 +13,7 @@ from compiler import plainly, pool
 from compiler.pipeline import plan_graph
 from eager.tensor import Tensor
 from engine import level, tree
-from engine.control.body import Body
+from engine.control.body import bodies_of
 from engine.errors import Trap, UnsupportedError
 from engine.handle import Handle
 from engine.origin import resolve, user_frames
@@ -79,12 +79,12 @@ def lines_computed(text: str, number: int) -> set[int]:
 
     def execute(traced: Traced, feeds: dict[str, Array]) -> Results:
         if next(calls) == number:
-            every = list(optimize(traced.graph)[0].nodes)
+            every, file = list(optimize(traced.graph)[0].nodes), register(text)
             # Equal constants are one node, which has the line of the first.
             for record in every:
-                every += [n for body in record.attrs.values() if isinstance(body, Body) for n in body.nodes]
+                every += [n for body in bodies_of(record) for n in body.nodes]
                 frames = user_frames(record.origin) if record.args else []
-                lines.update(resolve(f).line for f in frames if f[0].co_filename == register(text))
+                lines.update(resolve(f).line for f in frames if f[0].co_filename == file)
         return _by_node(traced, feeds)
 
     run(text, _traced(execute))

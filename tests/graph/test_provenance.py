@@ -7,7 +7,7 @@ import pytest
 
 import tapegraph as tg
 from engine import origin
-from engine.control.body import Body
+from engine.control.body import bodies_of
 from tapegraph import nn, optim
 
 F = nn.functional
@@ -68,10 +68,8 @@ def placeless(nodes):
     for record in nodes:
         if record.op.name != "leaf" and not origin.user_frames(record.origin):
             found.append(str(record))
-        for value in record.attrs.values():
-            for body in value if isinstance(value, tuple | list) else [value]:
-                if isinstance(body, Body):
-                    found += placeless(body.nodes)
+        for body in bodies_of(record):
+            found += placeless(body.nodes)
     return found
 
 

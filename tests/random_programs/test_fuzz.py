@@ -26,6 +26,7 @@ from tapegraph.fuzz.outcome import Call, Failure, line_by_line, lines_run, run
 from tapegraph.fuzz.program import HEAD
 from tapegraph.fuzz.search import Found, Tally
 from tapegraph.fuzz.shrink import shrink
+from tapegraph.fuzz.ways import lines_computed
 
 ARRAY = "np.array([0.5, -1.25, 2.0], 'float32')"
 
@@ -165,6 +166,21 @@ def test_lines_that_ran():
     ran = lines_run(text, 0)
     numbers = {line: n for n, line in enumerate(text.splitlines(), 1)}
     assert numbers["        return x"] in ran and numbers["    return x + 1"] not in ran
+
+
+def test_lines_of_branches_have_a_part_in_the_graph():
+    text = """\
+import numpy as np
+import tapegraph as tg
+def program(x):
+    def f(a):
+        return a * 2
+    def g(a):
+        return tg.take(a, tg.asarray([0]))
+    return tg.cond(tg.sum(x) > 9, f, g, x)
+calls = [(np.ones(1, 'float32'),)]
+"""
+    assert lines_computed(text, 0) == {5, 7, 8}
 
 
 @pytest.mark.slow
