@@ -1,0 +1,134 @@
+"""A scene: all that a picture of one or several graphs shows, as plain data; the renderer reads its JSON."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Place:
+    """A line of the user's: file as a person would write it, columns from 0, the text of the line, the function around it."""
+
+    file: str
+    line: int
+    column: int
+    end_column: int
+    text: str
+    function: str = ""
+
+
+@dataclass(frozen=True)
+class Node:
+    """One value.
+
+    id        the same in every stage in which the value stands unchanged
+    inputs    ids of its operands, by position
+    kind      input, state, constant, elementwise, reduction, product, view, control or other
+    shape     one entry an axis; a name where the size is symbolic
+    module    the path of the user's module or function that it belongs to, outermost first, as ("model", "encoder.first")
+    kernel    the fused kernel that computes it (a key of ``Scene.kernels``), "" where there is none
+    part      "forward" or "backward"
+    of        for a node of the backward part, the id of the forward node that it is the derivative of
+    place     an index into ``Scene.places``, None where no line of the user's is known
+    rule      the rewrite rule that built it
+    result    what it is to the caller: "result", "update of weight", "gradient of weight"; "" for what stays inside
+    measures  what nodes are coloured by: "seconds", "bytes", "flops", "error" (ulp), "divergence" (between the modes)
+    """
+
+    id: str
+    op: str
+    label: str
+    kind: str
+    dtype: str
+    shape: tuple[str, ...]
+    inputs: tuple[str, ...] = ()
+    module: tuple[str, ...] = ()
+    kernel: str = ""
+    part: str = "forward"
+    of: str = ""
+    place: int | None = None
+    rule: str = ""
+    result: str = ""
+    attrs: dict[str, str] = field(default_factory=dict)
+    measures: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A fused kernel: its text as emitted, how its time was measured, and how often it runs in a call."""
+
+    name: str
+    text: str
+    seconds: float | None = None
+    calls: int = 1
+
+
+@dataclass(frozen=True)
+class Firing:
+    """A rewrite that led to a stage: the rule, its equation in words, ids in the stage before and in this one, the line."""
+
+    rule: str
+    equation: str
+    left: tuple[str, ...]
+    right: tuple[str, ...]
+    place: int | None = None
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One position of the slider: a whole graph, and what was done since the position before.
+
+    family  "eager" for a tape, "static" for what the compiler made of the program
+    """
+
+    name: str
+    family: str
+    caption: str
+    nodes: tuple[Node, ...]
+    firings: tuple[Firing, ...] = ()
+
+
+@dataclass
+class Scene:
+    """Stages in order, and the tables that their nodes point into."""
+
+    title: str
+    stages: list[Stage]
+    places: list[Place] = field(default_factory=list)
+    kernels: dict[str, Kernel] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """What the renderer reads. A node that stands in several stages is written once: stages hold indices into "nodes"."""
+        index: dict[str, int] = {}
+        nodes: list[dict[str, Any]] = []
+        stages = []
+        for stage in self.stages:
+            chosen = []
+            for node in stage.nodes:
+                key = repr(node)
+                if key not in index:
+                    index[key] = len(nodes)
+                    nodes.append(
+                        {name: value for name, value in asdict(node).items() if value not in ("", None, (), {})}
+                    )
+                chosen.append(index[key])
+            stages.append(
+                {
+                    "name": stage.name,
+                    "family": stage.family,
+                    "caption": stage.caption,
+                    "nodes": chosen,
+                    "firings": [asdict(firing) for firing in stage.firings],
+                }
+            )
+        return {
+            "schema": SCHEMA,
+            "title": self.title,
+            "places": [asdict(place) for place in self.places],
+            "kernels": {key: asdict(kernel) for key, kernel in self.kernels.items()},
+            "nodes": nodes,
+            "stages": stages,
+        }
