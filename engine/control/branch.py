@@ -28,7 +28,8 @@ def cond(pred: Any, true_fn: Callable[..., Any], false_fn: Callable[..., Any], *
     """``true_fn(*operands)`` where ``pred`` holds, else ``false_fn(*operands)``; only one of them is run.
 
     pred: bool of one element. Both functions give the same structure, shapes and dtypes. Eager mode calls the one
-    function; a graph holds both as subprograms (ONNX If, jax.lax.cond). Gradients flow through the one that ran.
+    function; a graph holds both as subprograms (ONNX If, jax.lax.cond). Gradients flow through the one that ran;
+    for what only the other one depends on, a graph gives a gradient of zeros and eager mode none.
     """
     pred = as_handle(pred)
     _one_element(pred, "cond")

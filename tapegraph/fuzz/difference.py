@@ -27,6 +27,8 @@ REFUSALS = (
 )
 # And the other way round: eager mode learns what the body of a scan gives by running it, so it needs a step.
 UNLEARNED = ("ArgumentError", "scan: runs f at least once")
+# A graph holds both branches, so what the one not taken depends on has a gradient there: zeros.
+NOTHING = "backward: this value depends on nothing that gradients are taken of"
 DEAD = 6  # statements in a row that nothing needs
 OF_DATA = ("IndexRangeError", "IntegerDivisionError", "LinAlgError")  # what only the values of a call show
 
@@ -67,6 +69,10 @@ def judge(text: str, eager: Outcome, other: Outcome, base: Maker = line_by_line,
         wrong = [label for label in {**a.values, **b.values} if not _equal(a.values.get(label), b.values.get(label))]
         if not wrong:
             continue
+        if all(_zeros_for_none(a.values.get(label), b.values.get(label)) for label in wrong) and _passed_over(
+            text, number
+        ):
+            return Verdict(None, "branch: a gradient of zeros from the branch that is not taken")
         label = wrong[0]
         first = _difference(number, label, a, b)
         if bitwise or first.kind == "shape or dtype":
@@ -107,12 +113,26 @@ def _unless_excused(text: str, base: Maker, found: Difference, eager: Call, othe
         return Verdict(None, "early: a mistake is found while the graph is built, one in data before it is not")
     if other.failure is not None and other.failure.line not in lines_run(text, found.call):
         return Verdict(None, "branch: the mistake is in a branch that is not taken, and a graph holds both")
+    nothing = eager.failure is not None and eager.failure.message.startswith(NOTHING)
+    if nothing and other.failure is None and _passed_over(text, found.call):
+        return Verdict(None, "branch: a value depends on a parameter in the branch that is not taken only")
     if found.kind in ("error in one mode", "class of the error"):
         outcomes = rounding.runs(text, rounding.RUNS, 0, base)
         kinds = {o[found.call].failure and o[found.call].failure.kind for o in outcomes}  # type: ignore[union-attr]
         if len(kinds) > 1:
             return Verdict(None, "unstable: an error depends on last bits")
     return Verdict(found)
+
+
+def _zeros_for_none(x: Any, y: Any) -> bool:
+    return x is None and isinstance(y, np.ndarray) and not y.any()
+
+
+def _passed_over(text: str, number: int) -> bool:
+    """Whether a function in the program, such as a branch of a ``cond``, was not run in this call."""
+    ran = lines_run(text, number)
+    functions = [n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.FunctionDef)]
+    return any(all(part.lineno not in ran for part in function.body) for function in functions)
 
 
 def _dead(text: str, base: Maker, number: int, eager: Call, other: Call) -> bool:

@@ -115,6 +115,24 @@ def test_documented_limits_are_explained(body, why):
     assert examined.found == {} and examined.why[0][1].startswith(why)
 
 
+def test_zeros_from_a_branch_that_is_not_taken_are_told_from_a_lost_gradient():
+    branching = (
+        "def f(a):\n    return a * q\ntg.sum(tg.cond(tg.sum(x) > 9, f, lambda a: a * p, x)).backward()\nreturn x"
+    )
+    text = program(branching, setup="p, q = tg.Parameter(2.0), tg.Parameter(3.0)\n")
+    examined = examine(text, ["graph"])
+    assert examined.found == {} and examined.why[0][1].startswith("branch")
+
+    eager = run(text, line_by_line)
+    (missing,) = [label for label, value in eager[0].values.items() if value is None]
+    filled = [Call({**eager[0].values, missing: np.zeros((), "float32")})]
+    plain = program("tg.sum(x * p).backward()\nreturn x", setup="p, q = tg.Parameter(2.0), tg.Parameter(3.0)\n")
+    assert judge(text, eager, filled).difference is None
+    assert judge(plain, eager, filled).difference.kind == "present in one mode"
+    filled = [Call({**eager[0].values, missing: np.ones((), "float32")})]
+    assert judge(text, eager, filled).difference.kind == "present in one mode"
+
+
 def test_a_mistake_in_a_value_that_is_needed_is_not_dead():
     for body in (
         "y = x * 1\ny[9] = 2.0\nreturn y",
