@@ -46,7 +46,7 @@ def inexact(program: Program, fidelity: str, phases: bool) -> list[Inexact]:
         frames = user_frames(record.origin)
         if frames:
             place = resolve(frames[0])
-            entry.places.setdefault(f"{place.file.rsplit('/', 1)[-1]}:{place.line}: {place.expression.strip()}")
+            entry.places.setdefault(f"{place.short}: {place.expression.strip()}")
     return list(found.values())
 
 

@@ -73,7 +73,7 @@ def _what(records: list[Record]) -> list[str]:
         where = ""
         if frames:
             place = origin.resolve(frames[0])
-            where = f"  {place.file.rsplit('/', 1)[-1]}:{place.line}  {place.expression.strip()}"
+            where = f"  {place.short}  {place.expression.strip()}"
         found.append(f"%{record.serial} {record.op.name} {record.spec}{where}{f'  ({note})' if note else ''}")
     return found
 

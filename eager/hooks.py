@@ -47,7 +47,7 @@ class Event:
 
     def __repr__(self) -> str:
         place = self.place
-        return f"<{self.op.name} at {place.file}:{place.line}>" if place else f"<{self.op.name}>"
+        return f"<{self.op.name} at {place.address}>" if place else f"<{self.op.name}>"
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import inspect
 import linecache
 import os
@@ -176,6 +177,13 @@ def user_frames(origin: Origin) -> list[Frame]:
     return [f for f in origin if not isinstance(f, str)]
 
 
+def cell(filename: str) -> str:
+    """What IPython calls the cell of a notebook that this file stands for, as ``In[3]``; empty for any other file."""
+    shell = getattr(builtins, "get_ipython", lambda: None)()
+    found = shell.compile.format_code_name(filename) if shell is not None else None
+    return found[1] if found else ""
+
+
 @dataclass(frozen=True)
 class Place:
     """A resolved frame: where an expression stands in a file. Columns count characters from 0."""
@@ -195,8 +203,27 @@ class Place:
     @property
     def address(self) -> str:
         """File and line as ``file:line``, the file as seen from the working directory where it lies within."""
+        if known := cell(self.file):
+            return f"{known}:{self.line}"
         inside = os.path.relpath(self.file) if os.path.isabs(self.file) else self.file
         return f"{self.file if inside.startswith(os.pardir) else inside}:{self.line}"
+
+    @property
+    def short(self) -> str:
+        """File and line as ``file:line``, the file by its last name."""
+        return f"{cell(self.file) or os.path.basename(self.file)}:{self.line}"
+
+    @property
+    def heading(self) -> str:
+        """File, line and function, as Python's and IPython's tracebacks write them."""
+        known = cell(self.file)
+        file = f"Cell {known}" if known else f'File "{self.file}"'
+        return f"{file}, line {self.line}, in {self.function}"
+
+    def within(self, file: str) -> bool:
+        """Whether a person who writes ``file`` means the file of this place: its path, the end of it, or ``In[3]``."""
+        path = self.file.replace("\\", "/")
+        return file == cell(self.file) or path == file or path.endswith("/" + file.lstrip("./"))
 
     @property
     def expression(self) -> str:
@@ -246,7 +273,7 @@ def show(origin: Origin, indent: str = "  ", limit: int = 3) -> str:
     for number, frame in enumerate(user_frames(origin)[:limit]):
         place = resolve(frame)
         word = "at" if number == 0 else "called from"
-        lines.append(f'{indent}{word} File "{place.file}", line {place.line}, in {place.function}')
+        lines.append(f"{indent}{word} {place.heading}")
         if place.text.strip():
             lead = len(place.text) - len(place.text.lstrip())
             lines.append(f"{indent}    {place.text.strip()}")

@@ -33,7 +33,7 @@ class Firing:
         where = ""
         if frames:
             place = origin.resolve(frames[0])
-            where = f"  # {place.file}:{place.line} {place.text.strip()}"
+            where = f"  # {place.address} {place.text.strip()}"
         return f"{self.rule}: {self.left} -> {self.right}{where}"
 
 

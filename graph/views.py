@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import networkx as nx
@@ -44,7 +43,7 @@ def place(record: Record) -> str:
     if not frames:
         return ""
     found = resolve(frames[0])
-    return f"{os.path.basename(found.file)}:{found.line} {found.text.strip()}".rstrip()
+    return f"{found.short} {found.text.strip()}".rstrip()
 
 
 def dump(graph: Graph) -> str:

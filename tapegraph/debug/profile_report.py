@@ -81,7 +81,7 @@ class Profile:
         from rich.console import Console  # slow to import, and needed only where somebody looks
 
         out = io.StringIO()
-        Console(file=out, width=128).print(self._rich(by, limit))
+        Console(file=out, width=128, force_jupyter=False).print(self._rich(by, limit))
         return "\n".join(line.rstrip() for line in out.getvalue().rstrip().splitlines())
 
     def _rich(self, by: str, limit: int = SHOWN) -> Table:
@@ -127,7 +127,7 @@ class Profile:
     def _repr_html_(self) -> str:
         from rich.console import Console
 
-        console = Console(record=True, file=io.StringIO(), width=128)
+        console = Console(record=True, file=io.StringIO(), width=128, force_jupyter=False)
         console.print(self)
         return console.export_html(inline_styles=True, code_format="<pre>{code}</pre>")
 

@@ -227,7 +227,7 @@ def _stands(entry: Entry, target: str) -> bool:
     if not colon or not line.isdigit():
         return entry.op.split(" ")[0] == target or entry.op.endswith(f"(of {target})")
     place = entry.place
-    return place is not None and place.line <= int(line) <= place.end_line and place.file.endswith(file)
+    return place is not None and place.line <= int(line) <= place.end_line and place.within(file)
 
 
 def _heading(entry: Entry) -> str:
@@ -235,7 +235,7 @@ def _heading(entry: Entry) -> str:
     if place is None:
         return f"{entry.part}, no line of yours"
     part = "  (backward)" if entry.part == "backward" else ""
-    return f"{os.path.basename(place.file)}:{place.line}{part}  {place.text.strip()}"
+    return f"{place.short}{part}  {place.text.strip()}"
 
 
 def _underlined(entry: Entry) -> list[str]:
@@ -244,7 +244,7 @@ def _underlined(entry: Entry) -> list[str]:
         return []
     lead = len(place.text) - len(place.text.lstrip())
     width = max(1, place.end_column - place.column)
-    lines = [f'  File "{place.file}", line {place.line}, in {place.function}', f"    {place.text.strip()}"]
+    lines = [f"  {place.heading}", f"    {place.text.strip()}"]
     return [*lines, f"    {' ' * (place.column - lead)}{'^' * width}"]
 
 

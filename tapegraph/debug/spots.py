@@ -108,11 +108,7 @@ class _Spots:
         found = self._known.get(frame)  # type: ignore[arg-type]
         if found is None:
             place = origin.resolve(frame)  # type: ignore[arg-type]
-            file = place.file.replace("\\", "/")
-            found = any(
-                (file == name or file.endswith("/" + name.lstrip("./"))) and place.line <= line <= place.end_line
-                for name, line in self.lines
-            )
+            found = any(place.within(name) and place.line <= line <= place.end_line for name, line in self.lines)
             self._known[frame] = found  # type: ignore[index]
         return found
 

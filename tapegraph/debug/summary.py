@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import numpy as np
@@ -35,8 +34,7 @@ def address(where: origin.Origin) -> str:
     frames = origin.user_frames(where)
     if not frames:
         return ""
-    place = origin.resolve(frames[0])
-    return f"{os.path.basename(place.file)}:{place.line}"
+    return origin.resolve(frames[0]).short
 
 
 def _mean(x: np.ndarray[Any, Any]) -> float:
