@@ -80,7 +80,6 @@ _LAZY = {
     "set_num_threads": "tapegraph.threads:set_num_threads",
     "get_num_threads": "tapegraph.threads:get_num_threads",
     "set_flush_denormal": "tapegraph.subnormals:set_flush_denormal",
-    "detect_nonfinite": "tapegraph.nonfinite:detect_nonfinite",
     "print": "tapegraph.debug.printing:print",
 }
 

@@ -24,7 +24,7 @@ _LAZY = {
     "stale_check": "tapegraph.debug.stale:stale_check",
     "trace_report": "tapegraph.debug.stale:trace_report",
     "profile": "tapegraph.debug.profiling:profile",
-    "trap_nonfinite": "tapegraph.nonfinite:detect_nonfinite",
+    "detect_nonfinite": "tapegraph.debug.nonfinite:detect_nonfinite",
     "watch": "tapegraph.debug.watching:watch",
     "watched": "tapegraph.debug.watching:watched",
 }

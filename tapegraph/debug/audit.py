@@ -24,8 +24,8 @@ from engine.ops.random import default_generator
 from engine.state import State
 from tapegraph.debug.audit_checks import Finding, findings
 from tapegraph.debug.audit_seen import Seen
+from tapegraph.debug.nonfinite import detect_nonfinite
 from tapegraph.mode import current_mode, mode
-from tapegraph.nonfinite import detect_nonfinite
 from tapegraph.optim.optimizer import Optimizer
 from tapegraph.testing import reached
 

@@ -55,13 +55,13 @@ def _refuse_nonfinite(norm: Any, p: float) -> None:
         raise UnsupportedError(
             "whether a norm is finite is not known while the function is traced",
             op="get_total_norm",
-            fix="return the norm from the function and look at it there, or call it inside tg.detect_nonfinite()",
+            fix="return the norm from the function and look at it there, or call it inside tg.debug.detect_nonfinite()",
         )
     if not math.isfinite(norm.item()):
         raise NonFiniteError(
             f"the total norm of order {p:g} of the gradients is {norm.item()}",
             op="get_total_norm",
-            fix="error_if_nonfinite=False goes on; tg.detect_nonfinite() finds where it was born",
+            fix="error_if_nonfinite=False goes on; tg.debug.detect_nonfinite() finds where it was born",
         )
 
 

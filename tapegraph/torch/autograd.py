@@ -134,7 +134,7 @@ class Variable:
 
 
 class set_detect_anomaly:
-    """Accepted for programs that ask for it; ``tg.detect_nonfinite()`` finds where a NaN is born, at the user's line."""
+    """Accepted for programs that ask for it; ``tg.debug.detect_nonfinite()`` finds where a NaN is born, at the user's line."""
 
     def __init__(self, mode: bool = True, check_nan: bool = True) -> None:
         pass

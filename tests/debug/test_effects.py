@@ -305,7 +305,7 @@ def test_looking_for_non_finite_values_repeats_no_effect(capsys):
         tg.print("x")
         return tg.log(x)
 
-    with tg.mode("static"), tg.detect_nonfinite():
+    with tg.mode("static"), tg.debug.detect_nonfinite():
         with pytest.raises(tg.errors.NonFiniteError):
             tg.function(step)(X)
         assert capsys.readouterr().out == "x\n"

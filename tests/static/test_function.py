@@ -289,7 +289,7 @@ def test_nonfinite_values_are_traced_to_their_line_in_both_modes():
 
     x = tg.asarray([1.0, -1.0])
     for mode in ("eager", "static"):
-        with tg.mode(mode), tg.detect_nonfinite(), pytest.raises(tg.errors.NonFiniteError) as caught:
+        with tg.mode(mode), tg.debug.detect_nonfinite(), pytest.raises(tg.errors.NonFiniteError) as caught:
             f(x)
         assert caught.value.op == "log" and caught.value.place.expression == "tg.log(s * x)"
         assert s.numpy().tolist() == [1, 1]

@@ -19,5 +19,5 @@ def step(images):
 
 def run():
     images = np.random.default_rng(0).random((8, 64), np.float32)
-    with tg.detect_nonfinite():
+    with tg.debug.detect_nonfinite():
         step(images)
