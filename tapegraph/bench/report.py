@@ -12,7 +12,7 @@ from rich.text import Text
 from tapegraph.bench.process import OURS
 from tapegraph.bench.results import Outcome, Report, Row, quartiles
 from tapegraph.bench.worker import NO_PROGRAM
-from tapegraph.comparison.report import duration, size
+from tapegraph.comparison.units import duration, size
 
 
 def head(report: Report) -> RenderableType:

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tapegraph.comparison.figures import Comparison, Mistake, Start, Verdict
+from tapegraph.comparison.units import duration, size, span
 
 SPLIT = 116  # columns from which the two modes' messages stand side by side
 KEEP = 9  # lines of a message
@@ -181,26 +182,3 @@ def _table() -> Table:
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("")
     return table
-
-
-def duration(seconds: float) -> str:
-    """Seconds with three digits and the unit that suits them."""
-    for unit, scale in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
-        if seconds >= scale:
-            return f"{seconds / scale:.3g} {unit}" if seconds < 1000 * scale else f"{seconds / scale:.0f} {unit}"
-    return f"{seconds / 1e-9:.3g} ns"
-
-
-def span(low: float, high: float) -> str:
-    """Two durations, the unit written once where it is the same."""
-    first, last = duration(low), duration(high)
-    number, unit = first.split()
-    return f"{number} - {last}" if last.endswith(f" {unit}") else f"{first} - {last}"
-
-
-def size(count: int) -> str:
-    """Bytes in the unit that suits them."""
-    for unit, scale in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
-        if count >= scale:
-            return f"{count / scale:.3g} {unit}" if count < 1000 * scale else f"{count / scale:.0f} {unit}"
-    return f"{count} B"
