@@ -2,20 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from compiler.control import Turn
+from compiler.kernel import Kernel
 from compiler.outward import Outside
 from compiler.plan import Plan
 from compiler.runtime import Program
 from compiler.step import Bind, Step
 from compiler.waves import wave_ends
 from engine import origin
+from engine.errors import ArgumentError
 from engine.record import Record
 
 
-def listing(plan: Plan) -> str:
-    """Plan and kernels as one readable text. A kernel used twice is printed once."""
+def _machine(form: str) -> Callable[[Kernel], str]:
+    def text(kernel: Kernel) -> str:
+        from compiler import toolchain  # with numba, which plain listings do without
+
+        return str(getattr(toolchain, form)(kernel))
+
+    return text
+
+
+FORMS = {"python": lambda kernel: kernel.text, "llvm": _machine("llvm_text"), "assembly": _machine("assembly")}
+
+
+def listing(plan: Plan, form: str = "python") -> str:
+    """Plan and kernels as one readable text. A kernel used twice is printed once.
+
+    ``form``: of the kernels: "python", as they are emitted; "llvm", LLVM's code after optimisation; "assembly", this
+    CPU's instructions. Raises ArgumentError for another.
+    """
+    if form not in FORMS:
+        raise ArgumentError(f"form is {form!r}", op="source", fix=f"it is one of {', '.join(map(repr, FORMS))}")
     lines = [f"# {len(plan.steps)} steps, {len({k.key for k in plan.kernels})} different kernels"]
-    _list(plan, "", lines, {})
+    _list(plan, "", lines, {}, FORMS[form])
     return "\n".join(lines) + "\n"
 
 
@@ -29,7 +51,7 @@ def sharing(plan: Plan) -> str:
     return f"{pieces} steps in pieces, {sum(n for n in waves if n > 1)} at the same time as others"
 
 
-def _list(plan: Plan, prefix: str, lines: list[str], shown: dict[str, str]) -> None:
+def _list(plan: Plan, prefix: str, lines: list[str], shown: dict[str, str], form: Callable[[Kernel], str]) -> None:
     """The steps of a plan; those of subprograms are numbered behind the step that runs them."""
     for count, step in enumerate(plan.steps):
         number = f"{prefix}{count}"
@@ -42,7 +64,7 @@ def _list(plan: Plan, prefix: str, lines: list[str], shown: dict[str, str]) -> N
                 f"#   the driver walks {len(step.parts)} subprogram{'s' * (len(step.parts) > 1)} ({step.kind})"
             )
             for part, inner in enumerate(step.parts):
-                _list(inner, f"{number}{'abcdefghijklmnopqrstuvwxyz'[part % 26]}.", lines, shown)
+                _list(inner, part_prefix(number, part), lines, shown, form)
             continue
         if isinstance(step, Outside):
             lines.append("#   an effect, done in Python")
@@ -56,7 +78,12 @@ def _list(plan: Plan, prefix: str, lines: list[str], shown: dict[str, str]) -> N
             loops = ", ".join(step.kernel.params[a.count].name for a in step.pieces.axes)
             lines.append(f"#   where it is large it runs in pieces of {loops}, on several threads")
         first = shown.setdefault(step.kernel.key, number)
-        lines.append(step.kernel.text.rstrip() if first == number else f"#   the kernel of step {first}")
+        lines.append(form(step.kernel).rstrip() if first == number else f"#   the kernel of step {first}")
+
+
+def part_prefix(number: str, part: int) -> str:
+    """What the numbers of a subprogram's steps begin with, behind the number of the step that runs it: as "3a."."""
+    return f"{number}{'abcdefghijklmnopqrstuvwxyz'[part % 26]}."
 
 
 def _stands_for(bind: Bind) -> str:

@@ -193,11 +193,11 @@ class Compiled:
                 )
         return array
 
-    def source(self) -> str:
-        """The plan and its kernels as one readable listing with the user's lines."""
+    def source(self, form: str = "python") -> str:
+        """The plan and its kernels as one readable listing with the user's lines; ``form`` as of ``tg.function``'s."""
         from compiler.inspect import listing
 
-        return listing(self.program.plan)
+        return listing(self.program.plan, form)
 
 
 @contextmanager

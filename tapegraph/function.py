@@ -239,11 +239,20 @@ class Function:
             lines += version.explain(number, fidelity)
         return "\n".join(lines)
 
-    def source(self) -> str:
-        """The plan and its kernels as one readable listing with the user's lines, of the latest version."""
+    def source(self, form: str = "python") -> str:
+        """The plan and its kernels as one readable listing with the user's lines, of the latest version.
+
+        ``form``: "python", the text that is compiled; "llvm" or "assembly", what it was compiled to on this machine.
+        """
         from compiler.inspect import listing
 
-        return listing(self._latest().program.plan)
+        return listing(self._latest().program.plan, form)
+
+    def vectors(self) -> Any:
+        """How many elements one instruction of each kernel takes, of the latest version: a ``compiler.lanes.Vectors``."""
+        from compiler.lanes import vectors
+
+        return vectors(self._latest().program.plan)
 
     def graphs(self) -> tuple[Any, Any]:
         """The graph as traced and as optimised, of the latest version."""

@@ -1,0 +1,82 @@
+"""How LLVM vectorised a plan's kernels: how many elements one instruction takes, as a table for people."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from compiler.control import Turn
+from compiler.inspect import part_prefix
+from compiler.kernel import Kernel
+from compiler.machine import vector_bytes
+from compiler.plan import Plan
+from compiler.step import Step
+from compiler.toolchain import llvm_text
+
+BITS = {"float": 32, "double": 64}
+# Arithmetic on floats: operations, and calls of intrinsics, which have their type in the same place.
+_ARITHMETIC = re.compile(
+    r"= (?:tail )?(?:f(?:add|sub|mul|div|neg|rem)|call) (?:[a-z]+ )*(?:<(\d+) x )?(float|double)\b"
+)
+
+
+@dataclass(frozen=True)
+class Lanes:
+    """One kernel: the first step that runs it, the ops it computes, and what its machine code is made of.
+
+    ``lanes``: elements that its widest arithmetic instruction takes, 1 where nothing was vectorised. ``bits``: of one
+    element. ``vector``, ``scalar``: how many instructions on floats of either sort stand in the code (not: are executed).
+    """
+
+    step: str
+    ops: tuple[str, ...]
+    lanes: int
+    bits: int
+    vector: int
+    scalar: int
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """The lanes of every kernel of a plan; print it for a table. ``register``: bits of this CPU's vector registers."""
+
+    register: int
+    kernels: tuple[Lanes, ...]
+
+    def __str__(self) -> str:
+        lines = [f"vector registers of this CPU: {self.register} bits", "step  lanes   vector  scalar  computes"]
+        for row in self.kernels:
+            width = f"{row.lanes} x {row.bits}" if row.bits else "-"
+            lines.append(f"{row.step:>4}  {width:7} {row.vector:6}  {row.scalar:6}  {', '.join(row.ops)}")
+        if not self.kernels:
+            lines[1:] = ["no kernel is native code"]
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+
+def vectors(plan: Plan) -> Vectors:
+    """The lanes of a plan's own kernels, each once. Compiles them anew: about a tenth of a second each."""
+    found: dict[str, Lanes] = {}
+    for number, step in native_steps(plan):
+        if step.kernel.key not in found:
+            found[step.kernel.key] = _lanes(number, tuple(r.op.name for r in step.records), step.kernel)
+    return Vectors(8 * vector_bytes(), tuple(found.values()))
+
+
+def native_steps(plan: Plan, prefix: str = "") -> Iterator[tuple[str, Step]]:
+    """The steps with a kernel of their own and their numbers, as a listing has them, those of subprograms included."""
+    for count, step in enumerate(plan.steps):
+        if isinstance(step, Step):
+            yield f"{prefix}{count}", step
+        elif isinstance(step, Turn):
+            for part, inner in enumerate(step.parts):
+                yield from native_steps(inner, part_prefix(f"{prefix}{count}", part))
+
+
+def _lanes(step: str, ops: tuple[str, ...], kernel: Kernel) -> Lanes:
+    seen = [(int(count or 1), BITS[kind]) for count, kind in _ARITHMETIC.findall(llvm_text(kernel))]
+    lanes, bits = max(seen, default=(1, 0))
+    vector = sum(count > 1 for count, _ in seen)
+    return Lanes(step, ops, lanes, bits, vector, len(seen) - vector)
