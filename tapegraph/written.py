@@ -1,11 +1,11 @@
-"""Figures in a file: a reader sees all of them, or those of before."""
+"""Figures as text and in a file: a reader of the file sees all of them, or those of before."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import tempfile
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +24,27 @@ def unwritable(path: Path) -> str:
     return ""
 
 
+def text(figures: Any) -> str:
+    """Figures as JSON (RFC 8259), which has no number for NaN and infinities: they are the words "NaN", "Infinity" and "-Infinity"."""
+    return json.dumps(_plain(figures), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    if isinstance(value, float) and not isfinite(value):
+        return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
+    return value
+
+
 def write(path: Path, figures: dict[str, Any]) -> None:
     """Write figures as JSON in the place of what the file held."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".tapegraph-")
+    new = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(figures, file, indent=2, ensure_ascii=False)
-            file.write("\n")
-        os.replace(name, path)
+        new.write_text(text(figures), encoding="utf-8")
+        os.replace(new, path)
     except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(name)
+        new.unlink(missing_ok=True)
         raise

@@ -38,7 +38,7 @@ class Found:
 
 @dataclass
 class Tally:
-    """What was examined: programs, their calls, calls that raise, programs by way, what explained differences."""
+    """What was examined: programs, their calls, calls that raise, programs by way, what explained differences, and whether it was interrupted."""
 
     programs: int = 0
     calls: int = 0
@@ -47,6 +47,7 @@ class Tally:
     ways: Counter[str] = field(default_factory=Counter)
     why: Counter[str] = field(default_factory=Counter)
     found: dict[str, Found] = field(default_factory=dict)
+    ended: str = ""
 
     def add(self, number: int, examined: Examined) -> list[str]:
         """Count a program; returns the marks of differences that are new."""
@@ -84,17 +85,23 @@ def search(
     modules: Sequence[str] = (),
     progress: Callable[[Tally], None] = lambda tally: None,
 ) -> Tally:
-    """Examine so many programs, or as many as there is time for, in ``jobs`` processes, and shrink what they find."""
+    """Examine so many programs, or as many as there is time for, in ``jobs`` processes, and shrink what they find.
+
+    A Ctrl-C ends it early, with everything so far in the tally.
+    """
     started, tally = time.monotonic(), Tally()
     learn(modules)
-    with contextlib.closing(_examined(seed, range(first, first + programs), seconds, jobs, ways, modules)) as stream:
-        for number, examined in stream:
-            for mark in tally.add(number, examined):
-                found = tally.found[mark]
-                if found.way != "writer":
-                    found.text = shortest(found)
-            tally.seconds = time.monotonic() - started
-            progress(tally)
+    try:
+        with contextlib.closing(_examined(seed, range(first, first + programs), seconds, jobs, ways, modules)) as all:
+            for number, examined in all:
+                for mark in tally.add(number, examined):
+                    found = tally.found[mark]
+                    if found.way != "writer":
+                        found.text = shortest(found)
+                tally.seconds = time.monotonic() - started
+                progress(tally)
+    except KeyboardInterrupt:
+        tally.ended = "interrupted"
     return tally
 
 
@@ -137,6 +144,19 @@ def _work(pipe: Connection, seed: int, ways: Sequence[str] | None, modules: Sequ
         pipe.send(_one(pipe, seed, number, ways or chosen(seed, number)))
 
 
+@contextlib.contextmanager
+def _deaf() -> Iterator[None]:
+    """A process started inside the block does not hear a Ctrl-C, not even while Python starts."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _one(pipe: Connection, seed: int, number: int, ways: Sequence[str]) -> Examined:
     try:
         text = program(seed, number)
@@ -171,7 +191,8 @@ def _examined(
     def hire() -> None:
         mine, theirs = context.Pipe()
         process = context.Process(target=_work, args=(theirs, seed, ways, modules), daemon=True)
-        process.start()
+        with _deaf():
+            process.start()
         theirs.close()
         give(mine, process)
 

@@ -11,14 +11,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tapegraph import cli
-from tapegraph.bench import command, machine, suite
+from tapegraph.bench import machine, suite
 from tapegraph.bench.agreement import differences
 from tapegraph.bench.machine import Ceilings
 from tapegraph.bench.measure import Settings
 from tapegraph.bench.process import CONTENDERS, Process
 from tapegraph.bench.report import tables
 from tapegraph.bench.results import Outcome, Report, Row
+from tapegraph.bench.run import run
+from tapegraph.commands.main import USAGE, main
 from tests.bench import bench_programs
 
 ROOT = Path(__file__).parents[2]
@@ -47,7 +48,7 @@ def text(report):
 def test_contenders_are_compared_and_those_that_fail_say_so(square):
     (small, _) = suite.chosen("quick", [str(square)])
     peers = ["good", "wrong", "dying", "raising", "missing", "numpy"]
-    report = command.run([small], peers, [1], Settings(rounds=3, starts=False))
+    report = run([small], peers, [1], Settings(rounds=3, starts=False))
     (found,) = report.outcomes
     assert found.complete and not report.unfinished and report.ended == ""
     rows = found.rows
@@ -71,21 +72,21 @@ def test_contenders_are_compared_and_those_that_fail_say_so(square):
 
 def test_starts_are_those_of_new_processes_over_one_cache(square):
     (small, _) = suite.chosen("quick", [str(square)])
-    report = command.run([small], ["numpy"], [1], Settings(rounds=1))
+    report = run([small], ["numpy"], [1], Settings(rounds=1))
     static = report.outcomes[0].rows["static"]
     assert 0 < static.warm < static.cold  # the second process finds what the first compiled
     assert set(report.outcomes[0].break_even) == {"cold", "warm"}
 
 
 def test_an_interruption_keeps_what_was_measured(square, monkeypatch):
-    monkeypatch.setattr(command, "OURS", ())
+    monkeypatch.setattr("tapegraph.bench.run.OURS", ())
 
     def interrupt(what, done, total):
         if "large" in what and "round 3" in what:
             raise KeyboardInterrupt
 
     kept = []
-    report = command.run(
+    report = run(
         suite.chosen("quick", [str(square)]),
         ["good"],
         [1],
@@ -102,7 +103,7 @@ def test_an_interruption_keeps_what_was_measured(square, monkeypatch):
 
 
 def test_no_workload_is_begun_after_its_time(square):
-    report = command.run(suite.chosen("quick", [str(square)]), [], [1], Settings(rounds=1, starts=False), seconds=0)
+    report = run(suite.chosen("quick", [str(square)]), [], [1], Settings(rounds=1, starts=False), seconds=0)
     assert report.outcomes == [] and report.unfinished == ["small (1)", "large (1)"]
 
 
@@ -118,7 +119,7 @@ def test_ctrl_c_writes_and_shows_what_is_there(tmp_path):
     # The second case never gets its data, so that the signal comes while something is under way.
     path.write_text(path.read_text().replace('    return {"w"', '    while case["size"] == 64: pass\n    return {"w"'))
     file = tmp_path / "found.json"
-    options = ["--workload", str(path), "--peers", "numpy", "--rounds", "2", "--no-starts", "--json", str(file)]
+    options = ["--workload", str(path), "--peers", "numpy", "--rounds", "2", "--no-starts", "--save", str(file)]
     process = subprocess.Popen(
         [sys.executable, "-m", "tapegraph", "bench", *options],
         cwd=ROOT,
@@ -133,7 +134,7 @@ def test_ctrl_c_writes_and_shows_what_is_there(tmp_path):
         time.sleep(0.1)
     os.killpg(process.pid, signal.SIGINT)
     shown, errors = process.communicate(timeout=60)
-    assert process.returncode == 130 and errors == "", errors
+    assert process.returncode == 130 and errors == f"written: {file}\n", errors
     assert "interrupted; not finished: large (1)" in shown
     written = json.loads(file.read_text())
     assert written["ended"] == "interrupted" and written["outcomes"][0]["complete"]
@@ -212,19 +213,19 @@ def test_the_picture(tmp_path):
         (["--peers", "tensorflow"], "there is no peer 'tensorflow'"),
         (["--threads", "0"], "must be at least 1"),
         (["--peer-python", "jax"], "must be NAME=VALUE"),
-        (["--json", "/no/such/folder/x"], "there is no folder"),
+        (["--save", "/no/such/folder/x.json"], "there is no folder"),
     ],
 )
 def test_wrong_options(given, said, capsys):
     with pytest.raises(SystemExit) as ended:
-        cli.main(["bench", *given])
-    assert ended.value.code == cli.USAGE and said in capsys.readouterr().err
+        main(["bench", *given])
+    assert ended.value.code == USAGE and said in capsys.readouterr().err
 
 
 def test_a_picture_without_matplotlib(monkeypatch, capsys):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(SystemExit):
-        cli.main(["bench", "--plot", "x.png"])
+        main(["bench", "--save", "x.png"])
     assert "tapegraph[notebooks]" in capsys.readouterr().err
 
 

@@ -7,14 +7,15 @@ from html.parser import HTMLParser
 import pytest
 from rich.console import Console
 
-from tapegraph import cli
-from tapegraph.bugs import cells, command, scorer
+from tapegraph.bugs import cells, scorer
 from tapegraph.bugs.contenders import CONTENDERS, IMPORTS, Contender
 from tapegraph.bugs.page import page
 from tapegraph.bugs.report import report
 from tapegraph.bugs.results import Found
+from tapegraph.bugs.run import run, throughput
 from tapegraph.bugs.template import templates
 from tapegraph.bugs.variants import FROZEN, case
+from tapegraph.commands.main import main
 
 
 def shown(found):
@@ -98,7 +99,7 @@ def test_ours_are_scored_and_an_absent_peer_is_a_row_that_says_so(tmp_path, monk
     monkeypatch.setitem(IMPORTS, "torch", ("a_package_that_nobody_has",))
     contenders = [CONTENDERS["eager"], CONTENDERS["static"], CONTENDERS["torch"]]
     found = Found(0, "x", {"variants": ["first"]})
-    command.run(contenders, [template("deep_shape")], ["first"], found, tmp_path, with_probes=False)
+    run(contenders, [template("deep_shape")], ["first"], found, tmp_path, with_probes=False)
     eager, static, torch = found.rows
     for row in (eager, static):
         (score,) = row.scores
@@ -123,9 +124,7 @@ def test_an_interruption_keeps_what_was_scored(tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(cells, "run_cases", interrupted)
-    found = command.run(
-        [CONTENDERS["eager"]], [template("deep_shape")], ["first"], Found(0, "x", {"variants": []}), tmp_path
-    )
+    found = run([CONTENDERS["eager"]], [template("deep_shape")], ["first"], Found(0, "x", {"variants": []}), tmp_path)
     assert found.ended == "interrupted" and "interrupted" in shown(found)
 
 
@@ -135,13 +134,13 @@ def test_an_interruption_keeps_what_was_scored(tmp_path, monkeypatch):
         (["--peers", "theano"], "no peer"),
         (["--tier", "X"], "no tier"),
         (["--only", "nothing"], "no template"),
-        (["--json", "/nowhere/x.json"], "no folder"),
+        (["--save", "/nowhere/x.json"], "no folder"),
         (["--bench", "/dev/null"], "no figures"),
     ],
 )
 def test_options_that_cannot_be_are_refused(options, why, capsys):
     with pytest.raises(SystemExit) as refused:
-        cli.main(["bugs", *options])
+        main(["bugs", *options])
     assert refused.value.code == 2 and why in capsys.readouterr().err
 
 
@@ -149,7 +148,7 @@ def test_speeds_come_from_a_file_of_bench(tmp_path):
     rows = {"static": {"seconds": [0.1, 0.2, 0.4]}, "jax": {"seconds": []}}
     path = tmp_path / "found.json"
     path.write_text(json.dumps({"outcomes": [{"workload": "mlp-32", "rows": rows}]}))
-    assert command.throughput(path) == ("mlp-32", {"static": 5.0})
+    assert throughput(path) == ("mlp-32", {"static": 5.0})
 
 
 @pytest.mark.slow
@@ -157,7 +156,7 @@ def test_both_modes_are_easy_to_debug(tmp_path):
     """The targets of the score, over a half of the frozen corpus and a third that no one has seen."""
     found = Found(0, "x", {"variants": []})
     contenders = [c for c in CONTENDERS.values() if c.level in ("default", "checked")]
-    command.run(contenders, list(templates()), [FROZEN[0], "seed7"], found, tmp_path, jobs=2)
+    run(contenders, list(templates()), [FROZEN[0], "seed7"], found, tmp_path, jobs=2)
     rows = {row.name: row for row in found.rows}
     assert not [(row.name, s.case, s.alarm) for row in found.rows for s in row.scores if s.alarm]
     assert not [(row.name, s.case, s.note) for row in found.rows for s in row.scores if s.verdict == "broken"]

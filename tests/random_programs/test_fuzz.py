@@ -16,14 +16,14 @@ import pytest
 
 import graph.phases as phases
 from engine.op import OPS
-from tapegraph import cli
+from tapegraph.commands.main import main
 from tapegraph.fuzz import search as searching
 from tapegraph.fuzz import ways
-from tapegraph.fuzz.command import save
 from tapegraph.fuzz.difference import judge
 from tapegraph.fuzz.examine import Examined, examine
 from tapegraph.fuzz.outcome import Call, Failure, line_by_line, lines_run, run
 from tapegraph.fuzz.program import HEAD
+from tapegraph.fuzz.report import save
 from tapegraph.fuzz.search import Found, Tally
 from tapegraph.fuzz.shrink import shrink
 from tapegraph.fuzz.ways import lines_computed
@@ -257,9 +257,9 @@ def test_the_command_prints_the_program_and_ends_with_1(monkeypatch, capsys, tmp
         progress(tally)
         return tally
 
-    monkeypatch.setattr("tapegraph.fuzz.command.search", fake)
+    monkeypatch.setattr("tapegraph.fuzz.search.search", fake)
     file = tmp_path / "f.json"
-    assert cli.main(["fuzz", "--json", str(file), "--save", str(tmp_path)]) == 1
+    assert main(["fuzz", "--save", str(file), "--tests", str(tmp_path)]) == 1
     printed = capsys.readouterr().out
     assert "program 5 of seed 0, way 'graph'" in printed and "return tg.sin(x)" in printed
     assert json.loads(file.read_text())["found"][0]["number"] == 5
@@ -267,7 +267,7 @@ def test_the_command_prints_the_program_and_ends_with_1(monkeypatch, capsys, tmp
 
 def test_the_command_refuses_ways_there_are_not(capsys):
     with pytest.raises(SystemExit):
-        cli.main(["fuzz", "--ways", "sideways"])
+        main(["fuzz", "--ways", "sideways"])
     assert re.search("no way 'sideways'; choose from graph", capsys.readouterr().err)
 
 

@@ -1,56 +1,13 @@
-"""``tapegraph fuzz``: runs the search and tells what it found."""
+"""What random programs have shown, as text, as figures, and as a test for each difference."""
 
 from __future__ import annotations
 
-import argparse
 import textwrap
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
-from tapegraph.fuzz.search import Found, Tally, search
-from tapegraph.fuzz.ways import WAYS
-from tapegraph.written import write
-
-DIFFERS = 1
-
-
-def main(options: argparse.Namespace) -> int:
-    """Run the command; 0 where everything is explained, else 1."""
-    if unknown := [w for w in options.ways if w not in WAYS]:
-        options.parser.error(f"--ways: there is no way {unknown[0]!r}; choose from {', '.join(WAYS)}")
-    console = Console(no_color=options.no_color or None, highlight=False)
-    shown: set[str] = set()
-
-    def progress(tally: Tally) -> None:
-        for mark, found in tally.found.items():
-            if mark not in shown:
-                shown.add(mark)
-                console.print(described(options.seed, found), markup=False, soft_wrap=True)
-                if options.save is not None:
-                    console.print(f"saved as {save(options.save, options.seed, found)}\n", markup=False, soft_wrap=True)
-        if console.is_terminal:
-            console.print(f"{tally.programs:,} programs, {tally.seconds:.0f} s", end="\r")
-        elif tally.programs % 500 == 0:
-            console.print(f"{tally.programs:,} programs, {tally.seconds:.0f} s")
-        console.file.flush()
-
-    tally = search(
-        options.seed,
-        options.programs,
-        seconds=options.seconds,
-        jobs=options.jobs,
-        first=options.first,
-        ways=options.ways or None,
-        modules=options.ops,
-        progress=progress,
-    )
-    console.print(summary(options.seed, tally), markup=False, soft_wrap=True)
-    if options.json is not None:
-        write(options.json, figures(options.seed, tally))
-    return DIFFERS if tally.found else 0
+from tapegraph.fuzz.search import Found, Tally
 
 
 def described(seed: int, found: Found) -> str:
@@ -65,7 +22,7 @@ def summary(seed: int, tally: Tally) -> str:
     ways = ", ".join(f"{name} {count:,}" for name, count in tally.ways.most_common())
     lines = [
         f"{tally.programs:,} programs of seed {seed} ({tally.calls:,} calls, {tally.errors:,} of which raise) in "
-        f"{tally.seconds:.0f} s",
+        f"{tally.seconds:.0f} s" + f", {tally.ended}" * bool(tally.ended),
         f"ways: {ways}",
     ]
     if tally.why:
