@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -25,16 +26,18 @@ _ARITHMETIC = re.compile(
 class Lanes:
     """One kernel: the first step that runs it, the ops it computes, and what its machine code is made of.
 
-    ``lanes``: elements that its widest arithmetic instruction takes, 1 where nothing was vectorised. ``bits``: of one
-    element. ``vector``, ``scalar``: how many instructions on floats of either sort stand in the code (not: are executed).
+    ``instructions``: how many instructions on floats stand in the code (not: are executed), by how many elements of how
+    many bits they take at once, the widest first: {(8, 32): 94, (1, 32): 33}. One that takes 1 is not vectorised.
     """
 
     step: str
     ops: tuple[str, ...]
-    lanes: int
-    bits: int
-    vector: int
-    scalar: int
+    instructions: dict[tuple[int, int], int]
+
+    @property
+    def widest(self) -> int:
+        """How many elements its widest arithmetic instruction takes; 1 where there is none but for single ones."""
+        return max((lanes for lanes, _ in self.instructions), default=1)
 
 
 @dataclass(frozen=True)
@@ -45,10 +48,15 @@ class Vectors:
     kernels: tuple[Lanes, ...]
 
     def __str__(self) -> str:
-        lines = [f"vector registers of this CPU: {self.register} bits", "step  lanes   vector  scalar  computes"]
-        for row in self.kernels:
-            width = f"{row.lanes} x {row.bits}" if row.bits else "-"
-            lines.append(f"{row.step:>4}  {width:7} {row.vector:6}  {row.scalar:6}  {', '.join(row.ops)}")
+        head = f"vector registers of this CPU: {self.register} bits; instructions on floats, by lanes x bits of each"
+        counts = [
+            ", ".join(f"{lanes} x {bits}: {count}" for (lanes, bits), count in row.instructions.items()) or "none"
+            for row in self.kernels
+        ]
+        width = max(map(len, counts), default=0)
+        lines = [head]
+        for row, text in zip(self.kernels, counts, strict=True):
+            lines.append(f"step {row.step:>4}  {text:{width}}  {', '.join(row.ops)}")
         if not self.kernels:
             lines[1:] = ["no kernel is native code"]
         return "\n".join(lines)
@@ -76,7 +84,5 @@ def native_steps(plan: Plan, prefix: str = "") -> Iterator[tuple[str, Step]]:
 
 
 def _lanes(step: str, ops: tuple[str, ...], kernel: Kernel) -> Lanes:
-    seen = [(int(count or 1), BITS[kind]) for count, kind in _ARITHMETIC.findall(llvm_text(kernel))]
-    lanes, bits = max(seen, default=(1, 0))
-    vector = sum(count > 1 for count, _ in seen)
-    return Lanes(step, ops, lanes, bits, vector, len(seen) - vector)
+    seen = Counter((int(count or 1), BITS[kind]) for count, kind in _ARITHMETIC.findall(llvm_text(kernel)))
+    return Lanes(step, ops, dict(sorted(seen.items(), reverse=True)))

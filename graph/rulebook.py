@@ -147,6 +147,10 @@ class Rulebook:
                 raise RuleError(f"rule {rule.name}: it does not decrease in book {self.name!r}")
             self._keep(rule)
 
+    def forget(self, rule: Rule) -> None:
+        """Take a rule out again; programs that were compiled with it stay as they are."""
+        del self.rules[rule.name]
+
     def __str__(self) -> str:
         return "\n".join(f"{r.name:24} {r.fidelity:9} {r.law}" for r in self.rules.values())
 

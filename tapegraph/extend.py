@@ -10,6 +10,8 @@ A kernel takes and returns NumPy arrays and is the op's meaning. Without ``lower
 (``explain()`` says so); with a scalar template or a loop it becomes native code and fuses with its neighbours. Names are
 those of one table, in which two ops cannot share one. ``elementwise``, ``reduction`` and ``composite`` derive more by
 themselves; ``tapegraph.testing.check_op`` holds kernel, spec, gradient and native code against each other.
+
+``extend.rule`` adds an equation of your own to those by which graphs are rewritten.
 """
 
 from __future__ import annotations
@@ -23,6 +25,9 @@ from engine.lowering import Assemble, Fold, Loop, Lowering, Scalar, View
 from engine.makers import composite, elementwise, reduction
 from engine.op import OPS, Op, Sample, Trait
 from engine.spec import Incompatible, Spec
+from graph.pattern import Attr, Const, ops
+from graph.rulebook import RuleError
+from tapegraph.rules import forget, rule
 
 Rule = Callable[..., Any]
 
@@ -93,10 +98,13 @@ def op(
 
 __all__ = [
     "Assemble",
+    "Attr",
+    "Const",
     "Fold",
     "Incompatible",
     "Loop",
     "Op",
+    "RuleError",
     "Sample",
     "Scalar",
     "Spec",
@@ -105,6 +113,9 @@ __all__ = [
     "composite",
     "dtypes",
     "elementwise",
+    "forget",
     "op",
+    "ops",
     "reduction",
+    "rule",
 ]

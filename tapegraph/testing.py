@@ -22,6 +22,7 @@ from engine.spec import Spec
 from engine.state import State
 from tapegraph.nn.module import Module
 from tapegraph.optim.optimizer import Optimizer
+from tapegraph.rules import check_rule as check_rule
 
 _STEP = 6e-6  # near the cube root of float64's rounding unit, where central differences err least
 

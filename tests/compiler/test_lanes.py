@@ -22,8 +22,8 @@ def test_lanes_of_a_loop_that_is_vectorised():
     (kernel,) = found.kernels
     assert found.register == 8 * vector_bytes()
     assert kernel.ops == ("tanh", "multiply")
-    assert kernel.bits == 32 and kernel.lanes >= 4 and kernel.vector > 10
-    assert f"{kernel.lanes} x 32" in str(found)
+    assert kernel.widest >= 4 and kernel.instructions[kernel.widest, 32] > 10
+    assert f"{kernel.widest} x 32: {kernel.instructions[kernel.widest, 32]}" in str(found)
 
 
 def test_lanes_in_the_body_of_a_scan():
@@ -41,7 +41,7 @@ def test_where_nothing_is_native_the_table_says_so():
 def test_forms_of_the_source():
     run = tg.compile(gate)
     run(X)
-    assert f"<{run.vectors().kernels[0].lanes} x float>" in run.source("llvm")
+    assert f"<{run.vectors().kernels[0].widest} x float>" in run.source("llvm")
     assert "def kernel" not in run.source("assembly") and "\n# step 0: " in run.source("assembly")
     with pytest.raises(tg.errors.ArgumentError, match="'assembly'"):
         run.source("c")

@@ -10,10 +10,8 @@ from rule_cases import INPUTS
 from engine import dispatch
 from graph.builder import Builder
 from graph.graph import Graph
+from graph.promise import operand
 from graph.trace import Trace
-
-SPECIAL = [np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, -1.0, 88.0, -88.0, 1e30, -1e30, 3e38, -1e300, 1.7e308,
-           1e-30, -1e-20, 1e-40, -1e-45, 1e-310, 5e-324]  # fmt: skip
 
 
 def graph_of(function, dtype="float32") -> Graph:
@@ -41,11 +39,5 @@ def feeds(graph: Graph, seed: int, style: str) -> dict[str, np.ndarray]:
         elif style == "integers":
             found[name] = rng.integers(-9, 9, shape).astype(record.dtype)
         else:
-            values = rng.uniform(-3, 3, shape)
-            if style != "finite":
-                values = np.where(
-                    rng.uniform(size=shape) < (1 / 24 if style == "sparse" else 0.7), rng.choice(SPECIAL, shape), values
-                )
-            with np.errstate(over="ignore"):
-                found[name] = values.astype(record.dtype)
+            found[name] = operand(rng, shape, record.dtype, style)
     return found
