@@ -265,8 +265,8 @@ class Recorder:
     def entries(self, arrays: Sequence[Array]) -> list[Entry]:
         """The calls since the states were copied, oldest first; where none are recorded, the last one."""
         if not self.recording:
-            stacks = self.stacks.get(0)
-            return [Entry(a, {}, {}) for a in (_apart(stacks) if stacks else [arrays])]
+            stacks, grads = self.stacks.get(0), dict(self.program.held)
+            return [Entry(a, grads, {}) for a in (_apart(stacks) if stacks else [arrays])]
         found: list[Entry] = []
         while (p := len(found)) < self.words[POSITION]:
             fed = _apart(self.stacks[p]) if p in self.stacks else [self.ring[p, : len(arrays)].tolist()]

@@ -348,3 +348,16 @@ def test_the_latest_notice_has_the_values():
     calls(step, feeds_with([1, 0], 1, 2), "static")
     assert isinstance(tg.debug.last(), NonFiniteWarning)
     np.testing.assert_array_equal(np.isfinite(np.asarray(tg.debug.last().values["w * x"])), True)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_birth_is_found_where_gradients_add_up_and_no_state_changes(mode):
+    w = nn.Parameter(np.array([4.0, 1.0], "f4"), name="w")
+
+    @tg.function
+    def step(x):
+        loss = tg.sum(tg.log(w * x))
+        loss.backward()
+        return loss
+
+    assert [m.place.expression for m in calls(step, feeds_with([1, -1], 2, 4), mode)] == ["tg.log(w * x)"]
