@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import llvmlite.binding as llvm
@@ -97,3 +98,16 @@ def _link(blobs: Iterable[tuple[str, bytes]]) -> dict[str, int]:
     engine.finalize_object()
     _engines.append(engine)
     return {key: engine.get_function_address(f"tg_{key}") for key in keys}
+
+
+@contextmanager
+def as_new() -> Iterator[None]:
+    """Inside the block this process knows no kernel: each is taken from disk, or compiled, again."""
+    global _addresses
+    with _lock:
+        kept, _addresses = _addresses, {}
+    try:
+        yield
+    finally:
+        with _lock:
+            _addresses = {**_addresses, **kept}

@@ -184,6 +184,12 @@ def cell(filename: str) -> str:
     return found[1] if found else ""
 
 
+def as_written(file: str) -> str:
+    """A file as a person would name it: a cell of a notebook, or the path from the working directory where it lies within."""
+    inside = os.path.relpath(file) if os.path.isabs(file) else file
+    return cell(file) or (file if inside.startswith(os.pardir) else inside)
+
+
 @dataclass(frozen=True)
 class Place:
     """A resolved frame: where an expression stands in a file. Columns count characters from 0."""
@@ -203,10 +209,7 @@ class Place:
     @property
     def address(self) -> str:
         """File and line as ``file:line``, the file as seen from the working directory where it lies within."""
-        if known := cell(self.file):
-            return f"{known}:{self.line}"
-        inside = os.path.relpath(self.file) if os.path.isabs(self.file) else self.file
-        return f"{self.file if inside.startswith(os.pardir) else inside}:{self.line}"
+        return f"{as_written(self.file)}:{self.line}"
 
     @property
     def short(self) -> str:

@@ -32,6 +32,7 @@ class _Learned(BaseException):
 
     def __init__(self, facts: dict[str, Size]) -> None:
         self.facts = facts
+        self.origin = origin.capture()
 
 
 class _Learning:
@@ -89,14 +90,15 @@ class Slot:
 class Traced:
     """A traced call: its graph, the structure of its results, and what it turned out to depend on.
 
-    ``shapes``: of each array argument, in sizes and names. ``learned``: what the program made known about them.
+    ``shapes``: of each array argument, in sizes and names. ``learned``: what the program made known about them, each fact
+    with where it did.
     ``required``: what must hold of sizes. ``rebound``: arguments the program assigned to (``x[i] = v``), by number, with the output that is their new value.
     """
 
     graph: Graph
     outputs: Any
     shapes: list[tuple[Size, ...]]
-    learned: list[str]
+    learned: list[tuple[str, origin.Origin]]
     rebound: list[tuple[int, int]]
     required: list[Requirement]
     trace: Trace
@@ -128,7 +130,7 @@ def trace_call(
                 seen[f"{name}.{axis}"] = n
                 shape.append(Dim(f"{name}.{axis}"))
         shapes.append(tuple(shape))
-    learned: list[str] = []
+    learned: list[tuple[str, origin.Origin]] = []
     for _ in range(RESTARTS):
         try:
             policy = _Learning(seen)
@@ -136,7 +138,7 @@ def trace_call(
         except _Learned as found:
             facts = found.facts
             shapes = [tuple(substitute(n, facts) for n in shape) for shape in shapes]
-            learned += [f"{name} = {fact}" for name, fact in facts.items()]
+            learned += [(f"{name} = {fact}", found.origin) for name, fact in facts.items()]
         else:
             graph = trace.finish(records)
             graph.outer = origin.capture()

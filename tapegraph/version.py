@@ -12,6 +12,7 @@ import numpy as np
 from compiler import pool
 from engine import level
 from engine.errors import FeedError
+from engine.origin import Origin
 from engine.requirements import Requirement
 from engine.sizes import Dim, Size
 from engine.state import STAMP
@@ -30,7 +31,7 @@ class Version:
 
     calls: Calls
     shapes: list[tuple[Size, ...]]
-    learned: list[str]
+    learned: list[tuple[str, Origin]]  # facts about sizes, and where the program needed them
     rebound: list[tuple[int, int]]  # (argument, output): arguments the program assigned to
     required: list[Requirement]
     cause: str
@@ -128,7 +129,7 @@ class Version:
         lines = [
             f"  {number}. cause: {self.cause}",
             f"     inputs: {inputs}",
-            f"     sizes learned from the program: {', '.join(self.learned) or 'none'}",
+            f"     sizes learned from the program: {', '.join(fact for fact, _ in self.learned) or 'none'}",
             f"     {len(self.graph.nodes)} nodes, {len(self.optimised.nodes)} after optimisation, "
             f"{len(self.program.plan.steps)} steps; {self.count} calls",
             f"     threads: {pool.threads()}; where there is enough to do, {sharing(self.program.plan)}",

@@ -41,9 +41,14 @@ def _plain(value: Any) -> Any:
 
 def write(path: Path, figures: dict[str, Any]) -> None:
     """Write figures as JSON in the place of what the file held."""
+    write_text(path, text(figures))
+
+
+def write_text(path: Path, content: str) -> None:
+    """Write a text in the place of what the file held."""
     new = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        new.write_text(text(figures), encoding="utf-8")
+        new.write_text(content, encoding="utf-8")
         os.replace(new, path)
     except BaseException:
         new.unlink(missing_ok=True)

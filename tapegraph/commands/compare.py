@@ -1,93 +1,221 @@
-"""``tapegraph compare``: trains on handwritten digits in both modes and compares them."""
+"""``tapegraph compare``: a function of one's own, or a training on handwritten digits, in both modes."""
 
 from __future__ import annotations
 
 import argparse
-import time
-from typing import TYPE_CHECKING
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import tapegraph as tg
 from tapegraph.commands import output
-from tapegraph.commands.options import whole
+from tapegraph.commands.options import listed, pair, positive, whole
 
 if TYPE_CHECKING:
     from tapegraph.comparison.figures import Comparison
+    from tapegraph.comparison.history import History
+    from tapegraph.comparison.measurement import Measurement
 
 MODELS = ("mlp", "logistic", "deep")  # as in comparison.digits, which --help does without
-SUMMARY = "train on handwritten digits in both modes and compare them"
+SUMMARY = "what compiling buys and costs, for a function of your own or for digits"
 DESCRIPTION = (
-    "Train a classifier of handwritten digits in eager and in static mode, from the same weights, on the same batches. "
-    "Shows whether the results are equal, how fast each mode is, what compiling costs and when it has paid, and what each "
-    "mode says about planted mistakes. Ends with status 1 where the modes disagree."
+    "Run a function in eager and in static mode, from the same states on the same arguments, by turns. Shows whether both "
+    "compute the same, how fast each is, what compiling costs and after how many calls it has paid, what is compiled again, "
+    "and what each mode says about mistakes that are put into the function. Without SCRIPT.py:FUNCTION, a classifier of "
+    "handwritten digits is trained. Ends with status 1 where the modes disagree or static mode cannot run the function."
 )
 EXAMPLES = (
-    ("tapegraph compare --model logistic --epochs 1", "the smallest model, in seconds"),
-    ("tapegraph compare --json > figures.json", "every figure, for another program"),
+    ("tapegraph compare", "a training on handwritten digits, which shows what is told"),
+    ("tapegraph compare train.py:step", "called with what step_args() or example_args in train.py gives"),
+    ("tapegraph compare train.py:step --save report.html", "also as a page that opens offline"),
+    ("tapegraph compare train.py:step --against last", "beside the run before, figure by figure"),
 )
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    parser.add_argument("--model", choices=MODELS, default="mlp", help=f"{', '.join(MODELS)} (default: mlp)")
-    parser.add_argument("--epochs", type=whole(1), default=5, metavar="N", help="passes over the data (default: 5)")
-    parser.add_argument("--batch-size", type=whole(1), default=32, metavar="N", help="images a step (default: 32)")
-    parser.add_argument("--seed", type=whole(0), default=0, metavar="N", help="of weights and batches (default: 0)")
-    parser.add_argument("--dtype", choices=("float32", "float64"), default="float32", help="default: float32")
-    parser.add_argument("--threads", type=whole(1), default=1, metavar="N", help="of BLAS, in both modes (default: 1)")
-    output.add(parser)
+    parser.add_argument(
+        "place", nargs="?", metavar="SCRIPT.py:FUNCTION", help="or module.path:object.method; without it: digits"
+    )
+    parser.add_argument("--args", metavar="NAME", help="what in SCRIPT gives its arguments (default: FUNCTION_args)")
+    parser.add_argument("--batches", metavar="NAME", help="what gives several calls' (default: FUNCTION_batches)")
+    parser.add_argument("--epochs", type=whole(1), metavar="N", help="passes over the batches (default: 1; digits: 5)")
+    parser.add_argument("--tolerance", type=positive, metavar="X", help="relative difference that counts as equal")
+    parser.add_argument("--threads", type=whole(1), default=1, metavar="N", help="in both modes (default: 1)")
+    parser.add_argument(
+        "--seconds", type=positive, default=15.0, metavar="S", help="about how long it may take (default: 15)"
+    )
+    parser.add_argument(
+        "--peer",
+        type=pair,
+        action="append",
+        default=[],
+        metavar="NAME=PLACE",
+        help="the same work: torch=SCRIPT.py:FUNCTION",
+    )
+    parser.add_argument(
+        "--peers", type=listed(str), default=[], metavar="A,B", help="torch, torch.compile, jax: see below"
+    )
+    parser.add_argument("--no-faults", dest="faults", action="store_false", help="put no mistakes into the function")
+    parser.add_argument("--no-profile", dest="profile", action="store_false", help="leave out where the time goes")
+    parser.add_argument(
+        "--against", metavar="RUN", help="also compare with a run before: last, a commit, or a .json FILE"
+    )
+    parser.add_argument("--history", action="store_true", help="list the runs of this function, and do nothing else")
+    parser.add_argument("--no-history", dest="keep", action="store_false", help="do not keep this run")
+    digits = parser.add_argument_group("for the digits")
+    digits.add_argument("--model", choices=MODELS, help=f"{', '.join(MODELS)} (default: mlp)")
+    digits.add_argument("--batch-size", type=whole(1), metavar="N", help="images a step (default: 32)")
+    digits.add_argument("--seed", type=whole(0), metavar="N", help="of weights and batches (default: 0)")
+    digits.add_argument("--dtype", choices=("float32", "float64"), help="default: float32")
+    output.add(parser, (".json", ".html"))
 
 
 def run(options: argparse.Namespace) -> int:
-    """Compare; 0 where the modes agree, else 1."""
-    from tapegraph.comparison.digits import MODELS as RECIPES
-    from tapegraph.comparison.digits import training_size
-    from tapegraph.comparison.report import report
+    """Compare; 0 where the modes agree, 1 where not, 2 where the user's program cannot be run, 130 where interrupted."""
+    from tapegraph.comparison.script import ScriptError
 
-    if options.batch_size > training_size():
-        options.parser.error(
-            f"--batch-size: {options.batch_size} is more than the {training_size()} images there are to train on"
-        )
+    _consistent(options)
     with output.Output(options) as out:
-        started = time.perf_counter()
-        found = _measured(options, out)
-        found.settings["seconds"] = time.perf_counter() - started
-        m = found.machine
-        out.show(
-            f"tapegraph {tg.__version__}: {RECIPES[options.model].text}, {options.dtype}, seed {options.seed}, "
-            f"{options.epochs} epoch{'s' * (options.epochs != 1)} of {training_size():,} digits",
-            style="bold",
-        )
-        load = "" if m["load"] is None else f", load {m['load']:.1f}"
-        out.show(f"{m['system']}, {m['cores']} cores{load}, Python {m['python']}, NumPy {m['numpy']}\n", style="dim")
-        out.show(report(found))
-        out.deliver(found.as_dict())
-        out.show(f"\n{found.settings['seconds']:.1f} s in all", style="dim")
+        try:
+            return _run(options, out)
+        except ScriptError as error:
+            print(f"{options.parser.prog}: {error}", file=sys.stderr)
+            return 2
+
+
+def _consistent(options: argparse.Namespace) -> None:
+    """Refuse options that belong to the other kind of job."""
+    named = {
+        "--args": options.args,
+        "--batches": options.batches,
+        "--peer": options.peer,
+        "--tolerance": options.tolerance,
+    }
+    digits = {
+        "--model": options.model,
+        "--batch-size": options.batch_size,
+        "--seed": options.seed,
+        "--dtype": options.dtype,
+    }
+    wrong = [name for name, value in (named if options.place is None else digits).items() if value not in (None, [])]
+    if wrong:
+        other = "of a function of yours; name it, as in train.py:step" if options.place is None else "of the digits"
+        options.parser.error(f"{wrong[0]} is an option {other}")
+
+
+def _run(options: argparse.Namespace, out: output.Output) -> int:
+    from tapegraph.comparison.history import History, project, stamped
+    from tapegraph.comparison.tables import tables
+
+    folder = Path(options.place.partition(".py:")[0]).parent if options.place else Path.cwd()
+    where = project(folder if folder.is_dir() else Path.cwd())
+    history = History(where, options.place or f"digits {options.model or 'mlp'}")
+    if options.history:
+        return _listed(history, out)
+    before = _before(options, history)
+    with out.progress() as show:
+        measurement = _measurement(options, lambda text, share: show(text, int(1000 * share), 1000))
+        try:
+            measurement.run()
+        except KeyboardInterrupt:
+            if measurement.found.agreement is None and not measurement.found.modes:
+                raise
+            out.note("interrupted: what was measured by then")
+        except Exception as error:
+            raise _raised(error) from error
+    found = measurement.found
+    stamped(found, where, shlex.join(["tapegraph", *_words(options)]))
+    out.show(tables(found))
+    figures = found.to_json()
+    if before is not None:
+        from tapegraph.comparison.against import table
+
+        out.show("", table(before, figures))
+        figures["against"] = before
+    if options.keep:
+        _keep(history, found, out)
+    out.deliver(figures, {".html": found.save})
+    if not found.complete:
+        return 130
     return 0 if found.ok else 1
 
 
-def _measured(options: argparse.Namespace, out: output.Output) -> Comparison:
-    from tapegraph.compare import compare
-    from tapegraph.comparison.digits import job
-    from tapegraph.comparison.planted import mistakes
-    from tapegraph.comparison.start import starts
+def _words(options: argparse.Namespace) -> list[str]:
+    return ["compare", *([options.place] if options.place else [])]
 
-    settings = {name: getattr(options, name) for name in ("model", "epochs", "batch_size", "seed", "dtype")}
-    with out.progress() as show:
-        show("starting new processes, cold and warm", 0, 1)
-        started = starts(settings, options.threads)
-        made = job(**settings)
-        found = compare(
-            made.step,
-            made.batches,
-            epochs=options.epochs,
-            evaluate=made.evaluate,
-            score_name=f"accuracy on {made.held_out} held-out digits",
-            threads=options.threads,
-            progress=lambda done, total: show("training in both modes", done, total),
-            title="training step",
+
+def _measurement(options: argparse.Namespace, progress: Any) -> Measurement:
+    from tapegraph.comparison import jobs
+    from tapegraph.comparison.measurement import Settings
+    from tapegraph.comparison.script import Target
+
+    common = Settings(
+        threads=options.threads,
+        faults=options.faults,
+        profile=options.profile,
+        tolerance=options.tolerance,
+        seconds=options.seconds,
+    )
+    if options.place is not None:
+        common.epochs = options.epochs or 1
+        target = Target(options.place, options.args, options.batches)
+        return jobs.script(target, common, dict(options.peer), progress)
+    chosen = {name: getattr(options, name) for name in ("model", "batch_size", "seed", "dtype")}
+    common.epochs = options.epochs or 5
+    return jobs.digits({name: value for name, value in chosen.items() if value is not None}, common, progress)
+
+
+def _raised(error: Exception) -> Exception:
+    """What the user's function raised in eager mode, with the lines of theirs that led there."""
+    from engine.errors import ArgumentError
+    from tapegraph.comparison.script import ScriptError, their_traceback
+
+    if isinstance(error, ScriptError) or (isinstance(error, ArgumentError) and error.op == "compare"):
+        return error
+    return ScriptError(f"the function fails in eager mode already\n{their_traceback(error)}")
+
+
+def _keep(history: History, found: Comparison, out: output.Output) -> None:
+    try:
+        history.keep(found)
+    except OSError as error:
+        out.note(f"this run is not kept, {history.folder} cannot be written: {error.strerror}")
+
+
+def _before(options: argparse.Namespace, history: History) -> dict[str, Any] | None:
+    """The run to compare with, looked for before anything is measured."""
+    from tapegraph.comparison.history import read
+    from tapegraph.comparison.script import ScriptError
+
+    name = options.against
+    if name is None:
+        return None
+    if name.endswith(".json"):
+        found = read(Path(name))
+        if found is None:
+            raise ScriptError(f"--against: {name} holds no comparison that tapegraph compare --save has written")
+        return found
+    found = (
+        history.last() if name == "last" else history.at(commit) if (commit := history.project.resolve(name)) else None
+    )
+    if found is not None:
+        return found
+    kept = list(dict.fromkeys(run["origin"].get("commit", "")[:10] for run in history.runs()))
+    if not kept:
+        raise ScriptError(
+            f"--against: there is no earlier run of {history.function}; each run without --history is kept"
         )
-        show("planting mistakes", 0, 1)
-        found.starts = started
-        found.mistakes = mistakes()
-        found.settings = {**settings, "threads": options.threads}
-    return found
+    commits = ", ".join(commit for commit in kept if commit) or "none"
+    if name != "last" and not commit:
+        raise ScriptError(f"--against: {name} is no commit that git knows here, no .json file, and not last")
+    raise ScriptError(f"--against: no run of {name} is kept; there are runs of {commits}")
+
+
+def _listed(history: History, out: output.Output) -> int:
+    from tapegraph.comparison.against import listed
+
+    runs = list(history.runs())
+    out.show(listed(runs) if runs else f"no run of {history.function} is kept yet", markup=False)
+    out.deliver({"function": history.function, "runs": runs})
+    return 0

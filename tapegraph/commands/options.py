@@ -25,6 +25,17 @@ def whole(least: int) -> Callable[[str], int]:
     return parse
 
 
+def positive(text: str) -> float:
+    """A number above 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a number, not {text!r}") from None
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be above 0, got {text}")
+    return number
+
+
 def listed(one: Callable[[str], Any]) -> Callable[[str], list[Any]]:
     """Several with commas between, each once."""
 

@@ -1,1 +1,1 @@
-"""The comparison of the two modes: measuring, the cost of compiling, planted mistakes, the digits job, the report."""
+"""The comparison of the two modes: measuring, agreement, the cost of compiling, peers, verdict, tables, history."""

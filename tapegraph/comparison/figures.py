@@ -3,28 +3,52 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tapegraph.visual.scene import Place
+
+SCHEMA = 2
+LEVEL = 0.95  # of all intervals
+KEPT = 400  # timed calls of a contender that are written down, evenly spread
+
+
+@dataclass
+class Ratio:
+    """A ratio of medians, and the interval that holds it at ``level``."""
+
+    value: float
+    low: float
+    high: float
+    level: float = LEVEL
+
+    @property
+    def certain(self) -> bool:
+        """Whether the interval leaves out 1, so that it is known which of the two is less."""
+        return self.low > 1 or self.high < 1
+
 
 @dataclass
 class Speed:
-    """How long one mode takes: seconds per call over the calls with the most common number of samples."""
+    """How long one contender takes: seconds of a call over the calls with the most common number of samples."""
 
     calls: int
-    samples: int
+    samples: int  # in a call
     median: float
     low: float  # 25th percentile
     high: float  # 75th percentile
     p5: float
     p95: float
-    first_call: float
-    peak_bytes: int
-    peak_parts: dict[str, int]
+    interval: tuple[float, float] | None = None  # that holds the median at LEVEL
+    first_call: float | None = None
+    peak_bytes: int | None = None
+    peak_parts: dict[str, int] = field(default_factory=dict)
     score: float | None = None  # what ``evaluate`` returned
+    times: list[float] = field(default_factory=list)  # of single calls, at most KEPT, in their order
 
     @property
     def samples_per_second(self) -> float:
@@ -32,50 +56,88 @@ class Speed:
         return self.samples / self.median
 
 
-def speed(seconds: list[tuple[int, float]], **known: Any) -> Speed:
-    """The figures of timed calls, given as (samples, seconds); calls of other sizes than the most common are left out."""
-    size = Counter(n for n, _ in seconds).most_common(1)[0][0]
-    times = np.array([s for n, s in seconds if n == size])
+def speed(times: Any, samples: int, **known: Any) -> Speed:
+    """The figures of timed calls of the same number of samples."""
+    times = np.asarray(times)
     p5, low, median, high, p95 = (float(q) for q in np.percentile(times, [5, 25, 50, 75, 95]))
-    return Speed(len(times), size, median, low, high, p5, p95, **known)
+    kept = times[:: max(1, math.ceil(len(times) / KEPT))]
+    return Speed(len(times), samples, median, low, high, p5, p95, times=[float(f"{s:.4g}") for s in kept], **known)
 
 
-GROWTH = 10.0  # how much farther than the control run the modes may drift apart before it counts as a disagreement
+@dataclass
+class Said:
+    """What a mode said instead of computing: class and text of the error, the user's line, how often (of a warning)."""
+
+    error: str
+    message: str
+    place: Place | None = None
+    count: int = 1
+
+
+@dataclass
+class Gap:
+    """A result, state or gradient that differs: by how much at most, what was allowed, and where it was computed.
+
+    ``largest`` and ``allowed`` are absolute; ``blame``: the rewrite, kernel or other part that bisect found, in words.
+    """
+
+    what: str
+    largest: float
+    allowed: float
+    place: Place | None = None
+    blame: str = ""
 
 
 @dataclass
 class Agreement:
-    """The largest absolute differences between the modes, and what was allowed."""
+    """Whether both modes computed the same.
 
+    differences  "results", "states" and "gradients", after the first call ("first results") and after the last: the
+                 largest of absolute differences, each divided by the largest element of its array
+    control      the same between two static runs that start one last bit apart: what rounding becomes in this program
+    differs      what is farther apart than allowed, the farthest first
+    """
+
+    ok: bool
     tolerance: float
-    first_call: float  # results and states after the first call
-    parameters: float  # parameters after the last call
-    control: float  # the same between two static runs that start one last bit apart
-    states: float  # everything the step changes, momentum included
+    differences: dict[str, float]
+    control: float
     calls: int
+    differs: list[Gap] = field(default_factory=list)
+
+    @property
+    def largest(self) -> float:
+        """The largest of the relative differences."""
+        return max(self.differences.values(), default=0.0)
 
     @property
     def close(self) -> bool:
-        """Whether first results and trained parameters differ by no more than the tolerance."""
-        return self.first_call <= self.tolerance and self.parameters <= self.tolerance
+        """Whether all is within the tolerance, without the excuse that a last bit grows as far."""
+        return self.largest <= self.tolerance
 
-    @property
-    def ok(self) -> bool:
-        """Whether they are close, or began so and then drifted apart only as far as one last bit grows anyway."""
-        return self.close or (self.first_call <= self.tolerance and self.parameters <= GROWTH * self.control)
+
+@dataclass
+class BreakEven:
+    """Calls after which compiling has paid for itself. None: never; as ``high``: perhaps never."""
+
+    calls: int | None
+    low: int | None
+    high: int | None
+    level: float = LEVEL
 
 
 @dataclass
 class Start:
-    """What a process pays before the first result of the compiled step, in seconds."""
+    """What is paid before the first result of the compiled function, in seconds: the median of several ``runs``."""
 
     name: str
     seconds: dict[str, float]  # trace, optimise, plan, compile
     first_call: float
     kernels: dict[str, int]  # compiled, disk, shared
-    imports: float | None = None
+    imports: float | None = None  # of a new process
     imported_numba: bool | None = None
-    runs: list[float] = field(default_factory=list)  # first_call of each process, where it was started several times
+    runs: list[float] = field(default_factory=list)  # first_call of each run
+    break_even: BreakEven | None = None
 
     @property
     def compiling(self) -> float:
@@ -84,73 +146,137 @@ class Start:
 
 
 @dataclass
-class Verdict:
-    """What one mode said about one planted mistake."""
+class Retrace:
+    """A version that was compiled: what about the call caused it, the user's line that depends on it, what it cost."""
 
-    mode: str
-    error: str | None  # name of the class; None where nothing was raised
-    message: str
-    line: int | None
-    named_line: bool
-    named_expression: bool
+    cause: str
+    place: Place | None
+    seconds: float
+    inputs: str  # the arguments it serves, as "x: float32[batch, 64]"
 
 
 @dataclass
-class Mistake:
-    """A planted mistake: the file, the guilty line and expression in it, and what each mode said."""
+class Peer:
+    """The same work in another framework. ``note`` says why there is no ``speed``, or what is special about it."""
 
     name: str
-    title: str
-    file: str
-    line: int
-    expression: str
-    text: str
-    verdicts: dict[str, Verdict] = field(default_factory=dict)
+    speed: Speed | None = None
+    version: str = ""
+    note: str = ""
+    agrees: bool | None = None
+    difference: float | None = None  # relative to the largest element, from eager mode
+    first_call: float | None = None
+    ratio: Ratio | None = None  # its time to that of static mode
+    debuggability: float | None = None  # points of 100
+
+
+@dataclass
+class Subject:
+    """The function that was compared, as it stands in its file."""
+
+    name: str
+    file: str = ""
+    line: int = 0
+    source: str = ""
 
 
 @dataclass(repr=False)
 class Comparison:
-    """The result of ``tg.compare``. ``print`` it for the tables; ``as_dict()`` is what ``--json`` writes."""
+    """The result of ``tg.compare``: print it, show it in a notebook, ``save`` it as a page or as figures.
+
+    ``modes`` holds what could be timed; ``failed`` what a mode raised instead. ``notices``: warnings of each mode.
+    """
 
     title: str
-    modes: dict[str, Speed]
-    agreement: Agreement
-    starts: list[Start]
-    versions: int
-    steps: int
-    threads: int | None
+    function: Subject
+    modes: dict[str, Speed] = field(default_factory=dict)
+    failed: dict[str, Said] = field(default_factory=dict)
+    agreement: Agreement | None = None
+    speedup: Ratio | None = None  # time of eager mode to that of static mode
+    starts: list[Start] = field(default_factory=list)
+    retraces: list[Retrace] = field(default_factory=list)
+    peers: dict[str, Peer] = field(default_factory=dict)
+    notices: dict[str, list[Said]] = field(default_factory=dict)
+    faults: list[Any] = field(default_factory=list)
+    profiles: dict[str, Any] = field(default_factory=dict)
+    scene: Any = None
+    threads: int | None = None  # None where they could not be set
     score_name: str = "score"
-    mistakes: list[Mistake] = field(default_factory=list)
     settings: dict[str, Any] = field(default_factory=dict)
     machine: dict[str, Any] = field(default_factory=dict)
+    origin: dict[str, Any] = field(default_factory=dict)  # when, command, commit, dirty, folder
+    notes: list[str] = field(default_factory=list)  # how it was measured, and what could not be
+    complete: bool = True  # False where it was interrupted
 
     @property
     def ok(self) -> bool:
-        """Whether both modes computed the same."""
-        return self.agreement.ok
+        """Whether both modes ran and computed the same."""
+        return not self.failed and self.agreement is not None and self.agreement.ok
 
     @property
-    def speedup(self) -> float:
-        """Eager median divided by static median."""
-        return self.modes["eager"].median / self.modes["static"].median
+    def break_even(self) -> BreakEven | None:
+        """Of the most expensive start measured; None where static mode was not measured."""
+        return self.starts[0].break_even if self.starts else None
 
-    def break_even(self, start: Start) -> int | None:
-        """The number of calls after which compiling has paid for itself; None where it never does."""
-        gain = self.modes["eager"].median - self.modes["static"].median
-        extra = start.first_call - self.modes["static"].median
-        return max(1, math.ceil(extra / gain)) if gain > 0 else None
+    @property
+    def debuggability(self) -> dict[str, float]:
+        """Points of 100 for each mode, the mean over the injected faults; empty where none was tried."""
+        found: dict[str, list[float]] = {}
+        for fault in self.faults:
+            for name, verdict in fault.verdicts.items():
+                found.setdefault(name, []).append(verdict.points)
+        return {name: sum(points) / len(points) for name, points in found.items()}
 
-    def as_dict(self) -> dict[str, Any]:
-        """Everything as numbers, strings, lists and dicts; seconds and bytes."""
-        found = asdict(self)
+    @property
+    def verdict(self) -> str:
+        """All of it in a paragraph."""
+        from tapegraph.comparison.verdict import paragraph
+
+        return paragraph(self)
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything as numbers, strings, lists and dicts; seconds and bytes. Infinite numbers are written "inf"."""
+        found: dict[str, Any] = plain(self)
         for name, figures in self.modes.items():
             found["modes"][name]["samples_per_second"] = figures.samples_per_second
         for written, start in zip(found["starts"], self.starts, strict=True):
-            written |= {"compiling": start.compiling, "break_even_calls": self.break_even(start)}
-        found["agreement"] |= {"close": self.agreement.close, "ok": self.agreement.ok}
-        return {"schema": 1, "ok": self.ok, "speedup": self.speedup, **found}
+            written["compiling"] = start.compiling
+        return {
+            "schema": SCHEMA,
+            "ok": self.ok,
+            "verdict": self.verdict,
+            "break_even": plain(self.break_even),
+            "debuggability": plain(self.debuggability),
+            **found,
+        }
+
+    def save(self, path: str | Path) -> Path:
+        """Write a page (``.html``) or the figures (``.json``); returns the path.
+
+        Raises ArgumentError for another suffix, OSError where the file cannot be written.
+        """
+        from tapegraph.comparison.saving import save
+
+        return save(self, Path(path))
 
     def __repr__(self) -> str:
-        from tapegraph.comparison.report import as_text  # rich costs 40 ms to import, so only when a table is wanted
+        from tapegraph.comparison.tables import as_text  # rich costs 40 ms to import, so only when a table is wanted
 
         return as_text(self)
+
+
+def plain(value: Any) -> Any:
+    """What JSON can hold: dataclasses as dicts, numbers that JSON has not as strings."""
+    if hasattr(value, "to_json") and not isinstance(value, Comparison):
+        return value.to_json()
+    if is_dataclass(value):
+        return {f.name: plain(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(part) for part in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)

@@ -1,96 +1,142 @@
-"""A lane: one mode with its own copy of every state, run a block of batches at a time so that lanes can take turns."""
+"""A lane: one mode with its own copy of every state and argument, run a turn at a time so that lanes can alternate."""
 
 from __future__ import annotations
 
+import random
 import time
 import tracemalloc
-from collections.abc import Callable, Sequence
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
+from eager.tensor import Tensor
 from engine import tree
+from engine.notices import TapegraphWarning
 from engine.state import Parameter, State
-from tapegraph.function import Function
 from tapegraph.mode import mode
 
 Array = np.ndarray[Any, Any]
+Batch = tuple[Any, ...]
 
 
-class Lane:
+class Timed:
+    """What was timed: ``turns`` holds the seconds of the calls of each turn, beside the number of samples in each call."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.turns: list[list[tuple[int, float]]] = []
+        self.calls = 0
+        self.first = 0.0
+
+    def usual(self) -> int:
+        """The most common number of samples in a timed call."""
+        return Counter(n for turn in self.turns for n, _ in turn).most_common(1)[0][0]
+
+    def seconds(self, size: int) -> list[list[float]]:
+        """Seconds of the calls with ``size`` samples, of each turn that has any."""
+        found = [[s for n, s in turn if n == size] for turn in self.turns]
+        return [turn for turn in found if turn]
+
+
+class Lane(Timed):
     """One mode: the values and gradients its states hold while another lane runs, and what was measured.
 
-    seconds  of each call but the first, beside the number of samples in it
+    ``versions``: how many versions are compiled so far; a call that raises that number is no timed one.
     """
 
-    def __init__(self, name: str, step: Callable[..., Any], states: Sequence[State]) -> None:
-        self.name = name
+    def __init__(
+        self,
+        name: str,
+        step: Callable[..., Any],
+        states: Sequence[State],
+        versions: Callable[[], int] = lambda: 0,
+    ) -> None:
+        super().__init__(name)
         self.step = step
         self.states = states
-        self.first = 0.0
-        self.calls = 0
-        self.seconds: list[tuple[int, float]] = []
-        self._stored: list[tuple[Array, Any]] = [(s._value.copy(), s._grad) for s in states]
+        self.versions = versions
+        self.notices: list[TapegraphWarning] = []
+        self._stored: list[tuple[Array, Any]] = [(s._value.copy(), _own(_array(s._grad))) for s in states]
+        self._generators = np.random.get_state(), random.getstate()  # what Python's and NumPy's own numbers come from
 
-    def swap(self) -> None:
-        """Exchange what the states hold with what this lane keeps; no array is copied."""
+    @contextmanager
+    def inside(self) -> Iterator[None]:
+        """This lane's values in the states, its mode in force, warnings noted; no array is copied."""
+        self._swap()
+        try:
+            with mode(self.name), noting(self.notices):
+                yield
+        finally:
+            self._swap()
+
+    def _swap(self) -> None:
         for number, state in enumerate(self.states):
             value, gradient = self._stored[number]
             self._stored[number] = (state._value, state._grad)
             state.hold(value)
             state._grad = gradient
             del value  # a second reference would make a compiled step copy before it writes in place
+        now, (numpys, pythons) = (np.random.get_state(), random.getstate()), self._generators
+        np.random.set_state(numpys)
+        random.setstate(pythons)
+        self._generators = now
 
-    def run(self, batches: Sequence[tuple[Any, ...]]) -> Any:
-        """One call for each batch, timed; the last result."""
-        result, step, clock = None, self.step, time.perf_counter
-        self.swap()
-        try:
-            with mode(self.name):
-                for batch in batches:
-                    started = clock()
-                    result = step(*batch)
-                    passed = clock() - started
-                    if self.calls:
-                        self.seconds.append((samples(batch), passed))
-                    else:
-                        self.first = passed
-                    self.calls += 1
-        finally:
-            self.swap()
+    def run(self, batches: Sequence[Batch]) -> Any:
+        """One call for each batch, timed as one turn; the last result. Calls are given copies, which they may change."""
+        result, step, clock, versions = None, self.step, time.perf_counter, self.versions
+        turn: list[tuple[int, float]] = []
+        given = [copied(batch) for batch in batches]
+        with self.inside():
+            for batch in given:
+                known = versions()
+                started = clock()
+                result = step(*batch)
+                passed = clock() - started
+                if not self.calls:
+                    self.first = passed
+                elif versions() == known:
+                    turn.append((samples(batch), passed))
+                self.calls += 1
+        if turn:
+            self.turns.append(turn)
         return result
 
     def during(self, action: Callable[[], Any]) -> Any:
         """What ``action`` returns with this lane's values in the states and its mode in force."""
-        self.swap()
-        try:
-            with mode(self.name):
-                return action()
-        finally:
-            self.swap()
+        with self.inside():
+            return action()
 
     def nudge(self) -> None:
         """Move every float parameter of this lane by one unit in its last place."""
         for state, (value, _) in zip(self.states, self._stored, strict=True):
-            if isinstance(state, Parameter) and value.dtype.kind == "f":
-                np.nextafter(value, value.dtype.type(np.inf), out=value)
+            if isinstance(state, Parameter):
+                value[...] = nudged(value)
 
     def values(self) -> list[Array]:
         """A copy of what each state holds in this lane."""
         return [value.copy() for value, _ in self._stored]
 
-    def restore(self, values: Sequence[Array]) -> None:
-        """Take over ``values`` in this lane."""
-        self._stored = [(v.copy(), g) for v, (_, g) in zip(values, self._stored, strict=True)]
+    def gradients(self) -> list[Array | None]:
+        """A copy of each state's gradient in this lane, None where it has none."""
+        return [_array(gradient) for _, gradient in self._stored]
 
-    def peak(self, batch: tuple[Any, ...]) -> int:
+    def restore(self, values: Sequence[Array], gradients: Sequence[Array | None]) -> None:
+        """Take over values and gradients in this lane."""
+        self._stored = [(v.copy(), _own(g)) for v, g in zip(values, gradients, strict=True)]
+
+    def peak(self, batch: Batch) -> int:
         """Bytes that Python and NumPy allocate at most during one call, beyond those held before it (tracemalloc)."""
+        given = copied(batch)
 
         def call() -> int:
             tracemalloc.start()
             try:
                 held = tracemalloc.get_traced_memory()[0]
-                self.step(*batch)
+                self.step(*given)
                 return tracemalloc.get_traced_memory()[1] - held
             finally:
                 tracemalloc.stop()
@@ -98,7 +144,47 @@ class Lane:
         return int(self.during(call))
 
 
-def samples(batch: tuple[Any, ...]) -> int:
+def _array(gradient: Any) -> Array | None:
+    """A copy of a gradient, which a compiled step may have left in its own memory."""
+    return None if gradient is None else np.array(gradient._value)
+
+
+def _own(gradient: Array | None) -> Tensor | None:
+    return None if gradient is None else Tensor(gradient.copy())
+
+
+@contextmanager
+def as_before(states: Sequence[State]) -> Iterator[None]:
+    """Leave states, gradients and the random numbers of Python and NumPy after the block as they are now."""
+    kept = [(state, state._value.copy(), state._grad) for state in states]
+    numpys, pythons = np.random.get_state(), random.getstate()
+    try:
+        yield
+    finally:
+        for state, value, gradient in kept:
+            state.hold(value)
+            state._grad = gradient
+        np.random.set_state(numpys)
+        random.setstate(pythons)
+
+
+@contextmanager
+def noting(notices: list[TapegraphWarning]) -> Iterator[None]:
+    """Keep the notices of a block instead of showing them; other warnings are shown as ever."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", TapegraphWarning)
+        try:
+            yield
+        finally:
+            found = list(caught)
+    for warning in found:
+        if isinstance(warning.message, TapegraphWarning):
+            notices.append(warning.message)
+        else:
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+
+
+def samples(batch: Batch) -> int:
     """The size of the first axis of the first array of a batch; 1 where there is none."""
     for leaf in tree.leaves(list(batch)):
         shape = getattr(leaf, "shape", ())
@@ -107,12 +193,27 @@ def samples(batch: tuple[Any, ...]) -> int:
     return 1
 
 
-def outputs(result: Any) -> list[Array]:
-    """The arrays among the results of a call, as NumPy arrays."""
-    return [np.array(leaf) for leaf in tree.leaves([result]) if hasattr(leaf, "__array__")]
+def copied(value: Any) -> Any:
+    """The same nest with arrays of its own; tensors that gradients are taken of stay so."""
+
+    def copy(leaf: Any) -> Any:
+        if type(leaf) is Tensor:
+            new = Tensor(leaf._array().copy())
+            return new.requires_grad_() if leaf.requires_grad else new
+        return leaf.copy() if type(leaf) is np.ndarray else leaf
+
+    return tree.map_tree(copy, value)
 
 
-def arena(step: Function) -> int:
-    """Bytes of the native memory that a compiled function holds for its largest sizes: intermediates and gradients."""
-    programs = [version.program for known in step.versions.values() for version in known]
-    return max(p.arena.bytes + sum(a.nbytes for a in p.kept.values()) for p in programs)
+def nudged(value: Any) -> Any:
+    """A nest whose float arrays are moved by one unit in their last place."""
+
+    def move(leaf: Any) -> Any:
+        if type(leaf) is Tensor and leaf.dtype.kind == "f":
+            new = Tensor(move(leaf._array()))
+            return new.requires_grad_() if leaf.requires_grad else new
+        if type(leaf) is np.ndarray and leaf.dtype.kind == "f":
+            return np.nextafter(leaf, leaf.dtype.type(np.inf))
+        return leaf
+
+    return tree.map_tree(move, value)

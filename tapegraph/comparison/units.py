@@ -34,6 +34,11 @@ def count(number: float) -> str:
     return f"{float(f'{number:.3g}') if number > 10_000 else number:,.0f}"
 
 
+def plural(number: float, word: str) -> str:
+    """A count with its word: 1 call, 2 calls."""
+    return f"{count(number)} {word}{'s' * (number != 1)}"
+
+
 def short_count(number: float) -> str:
     """A number as it stands on an axis, thousands as k."""
     for unit, scale in (("G", 1e9), ("M", 1e6), ("k", 1e3)):

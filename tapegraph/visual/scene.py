@@ -19,6 +19,11 @@ class Place:
     text: str
     function: str = ""
 
+    @property
+    def address(self) -> str:
+        """File and line, as ``file:line``."""
+        return f"{self.file}:{self.line}"
+
 
 @dataclass(frozen=True)
 class Node:
