@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
@@ -263,6 +264,14 @@ class Comparison:
         from tapegraph.comparison.tables import as_text  # rich costs 40 ms to import, so only when a table is wanted
 
         return as_text(self)
+
+    def _repr_html_(self) -> str | None:
+        """The short form of the page for notebooks; None, so that they show the text, where jinja2 is missing."""
+        from tapegraph.report import fragment  # jinja2, which is an extra
+
+        with contextlib.suppress(ImportError):
+            return fragment(self)
+        return None
 
 
 def plain(value: Any) -> Any:
