@@ -24,10 +24,11 @@ class Event:
     record           the tape entry, or None where no gradient flows
     gradient         backward only: the gradient that arrives
     gradients        after the backward step: what goes on to each operand, None where nothing does
+    derived          the tape entry that a gradient rule is at work on, None where none is
     origin           the user's frames, after the note "backward of ..." where a gradient rule is at work
     """
 
-    __slots__ = ("__dict__", "args", "attrs", "gradient", "gradients", "op", "origin", "record", "result")
+    __slots__ = ("__dict__", "args", "attrs", "derived", "gradient", "gradients", "op", "origin", "record", "result")
 
     def __init__(self, op: Op, args: tuple[Any, ...], attrs: dict[str, Any], where: origin.Origin) -> None:
         self.op = op
@@ -36,6 +37,7 @@ class Event:
         self.origin = where
         self.result: Any = None
         self.record: Record | None = None
+        self.derived: Record | None = origin.deriving()
         self.gradient: Any = None
         self.gradients: list[Any] = []
 

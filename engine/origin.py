@@ -152,6 +152,12 @@ def inherited() -> Origin:
     return held.origin if type(held) is Derived else held  # type: ignore[return-value]
 
 
+def deriving() -> Any:
+    """The record that a gradient rule is at work on here, or None."""
+    held = _inherited.get()
+    return held.record if type(held) is Derived else None
+
+
 def inherited_scope() -> dict[str, Any]:
     """What variables stood for where the record was made whose origin new records inherit; empty where it is not known."""
     held = _inherited.get()

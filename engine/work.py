@@ -42,6 +42,11 @@ def multiply_adds(op: Op, shapes: Sequence[Shape], result: Shape) -> int:
     return math.prod(result) * shapes[0][-1] if isinstance(op.lower, Product) else 0
 
 
+def multiplies(op: Op) -> bool:
+    """Whether an op is a product of matrices or a convolution."""
+    return op.name in _ADDS or isinstance(op.lower, Product)
+
+
 def work(op: Op, shapes: Sequence[Shape], itemsizes: Sequence[int], results: Sequence[Shape], itemsize: int) -> Work:
     """The work of an op on operands of these shapes and bytes for an element."""
     if isinstance(op.lower, View) or Trait.VIEW in op.traits:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -188,6 +189,16 @@ class Builder:
     def watch(self, owner: Any, attribute: str) -> None:
         """Note that the program read a Python attribute: another value of it makes another program."""
         self.trace.watched.append((owner, attribute, getattr(owner, attribute)))
+
+    @contextmanager
+    def calling(self, module: Any) -> Iterator[None]:
+        """What is made in the block belongs to a module that is being called."""
+        trace, outer = self.trace, self.trace.modules
+        trace.modules = (*outer, module)
+        try:
+            yield
+        finally:
+            trace.modules = outer
 
     @property
     def unrolls(self) -> bool:

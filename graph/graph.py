@@ -31,7 +31,9 @@ class Graph:
     ``inputs``, ``states``, ``grads`` and ``captured`` are leaves: what a call brings, what states and their gradients
     hold when it starts, arrays from outside. ``updates`` and ``grad_updates`` are written back when it ends (None:
     the gradient is dropped). ``outer``: the user's frames around the call that was traced, which origins end with.
-    ``pulled``: the backward steps in a graph as traced, those in subprograms included.
+    ``pulled``: the backward steps in a graph as traced, those in subprograms included. Of the records in a graph as traced:
+    ``derived``, the record that a gradient rule made each from; ``within``, the modules that were being called, outermost
+    first. Both hold more than the nodes: those of subprograms, and what nobody needed in the end.
     """
 
     nodes: list[Record] = field(default_factory=list)
@@ -44,6 +46,8 @@ class Graph:
     grad_updates: dict[State, Record | None] = field(default_factory=dict)
     outer: Origin = ()
     pulled: list[Pull] = field(default_factory=list)
+    derived: dict[Record, Record] = field(default_factory=dict)
+    within: dict[Record, tuple[Any, ...]] = field(default_factory=dict)
 
     @property
     def results(self) -> list[Record]:

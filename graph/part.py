@@ -26,6 +26,7 @@ class Part(Trace):
         self.later = outer.trace.later
         self.watched, self.shown, self.whereabouts = outer.trace.watched, outer.trace.shown, outer.trace.whereabouts
         self.pulled, self.notices = outer.trace.pulled, outer.trace.notices
+        self.derived, self.within, self.modules = outer.trace.derived, outer.trace.within, outer.trace.modules
         self.brought: dict[Record, Record] = {}  # a record of the program around: the input that stands for it here
         self.before: dict[State, Record] = {}  # what each state holds when the subprogram starts
 

@@ -12,7 +12,7 @@ from graph.graph import Graph
 from graph.invariants import hoist_invariants
 from graph.promise import FIDELITIES
 from graph.residuals import keep_residuals
-from graph.rewrite import Firing, rewrite
+from graph.rewrite import Firing, Passes, Rewriting, rewrite
 from graph.rulebook import Rulebook
 from graph.rules import canonical, products, stability, strength
 from graph.verify import verify
@@ -26,11 +26,11 @@ class Phase:
     book: Rulebook
     doc: str
 
-    def run(self, graph: Graph, fidelity: str) -> tuple[Graph, list[Firing]]:
+    def run(self, graph: Graph, fidelity: str, passes: Passes = Rewriting) -> tuple[Graph, list[Firing]]:
         """The graph after this phase and what fired; raises ValueError for an unknown fidelity."""
         if fidelity not in FIDELITIES:
             raise ValueError(f"fidelity must be one of {', '.join(FIDELITIES)}, not {fidelity!r}")
-        return rewrite(graph, self.book, fidelity)
+        return rewrite(graph, self.book, fidelity, passes)
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Whole:
     change: Callable[[Graph], Graph]
     doc: str
 
-    def run(self, graph: Graph, fidelity: str) -> tuple[Graph, list[Firing]]:
+    def run(self, graph: Graph, fidelity: str, passes: Passes = Rewriting) -> tuple[Graph, list[Firing]]:
         """The changed graph; no rule fires here."""
         return self.change(graph), []
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -147,6 +147,9 @@ class Rewriting(Trace):
         self.uses[new[old]] += self.old_uses[old]
 
 
+Passes = Callable[[Rulebook, str, Counter[Record]], Rewriting]
+
+
 def range_check(record: Record) -> Any:
     """What is known once the node has run: that these indices lie within these sizes; None for most ops."""
     match record.op.name:
@@ -158,15 +161,18 @@ def range_check(record: Record) -> Any:
     return None
 
 
-def rewrite(graph: Graph, book: Rulebook, fidelity: str = "rounding") -> tuple[Graph, list[Firing]]:
+def rewrite(
+    graph: Graph, book: Rulebook, fidelity: str = "rounding", passes: Passes = Rewriting
+) -> tuple[Graph, list[Firing]]:
     """The graph after applying the book's rules from the leaves up until none fires, and what fired.
 
     Linear in the number of nodes where rules fire a bounded number of times each. Leaves are the same records as before.
+    ``passes``: makes each pass over the graph; one that watches, say.
     """
     firings: list[Firing] = []
     again = True
     while again:
-        pass_ = Rewriting(book, fidelity, _uses(graph))
+        pass_ = passes(book, fidelity, _uses(graph))
         new: dict[Record, Record] = {}
         with dispatch.interpret(pass_.builder):
             for record in graph.nodes:

@@ -47,7 +47,8 @@ class Trace:
         self.outside: dict[int, tuple[Record, Any]] = {}
         self.later: list[Callable[[], bool]] = []  # asked after a call until they say True; see optim.watch
         self.watched: list[tuple[Any, str, Any]] = []  # (object, attribute, value) the program depends on
-        self.pulled = self.graph.pulled
+        self.pulled, self.derived, self.within = self.graph.pulled, self.graph.derived, self.graph.within
+        self.modules: tuple[Any, ...] = ()  # those that are being called, outermost first
         self.notices: list[TapegraphWarning] = []  # given while tracing
         self.whole: tuple[Op, tuple[Record, ...]] | None = None  # the op that is being written in other ops
         self.shown: list[origin.Origin] = []  # where the program made text of a symbol
@@ -66,10 +67,14 @@ class Trace:
             record = Record(op, args, attrs, spec.shape, spec.dtype, place, tracked)
             if frame is None:
                 record.scope = origin.inherited_scope()
+                if (forward := origin.deriving()) is not None:
+                    self.derived[record] = forward
             elif frame.f_code.co_flags & CO_OPTIMIZED:  # a function, not a module
                 record.scope = self.variables(frame.f_locals)
             if self.whole is not None:
                 record.whole = self.whole
+            if self.modules:
+                self.within[record] = self.modules
             self.known[key] = record
             self.graph.nodes.append(record)
         return record

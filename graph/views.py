@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import networkx as nx
 
-from engine.op import Trait
+from engine.lowering import Control
+from engine.op import Op, Trait
+from engine.ops.dtype import leaf as LEAF
+from engine.ops.results import result as RESULT
 from engine.origin import resolve, user_frames
 from engine.record import Record
 from engine.sizes import show_shape
+from engine.work import multiplies
 from graph.graph import Graph
 
 _COLOURS = {
@@ -20,21 +25,28 @@ _COLOURS = {
     "reduction": "#f7c98b",
     "product": "#f29c94",
     "view": "#f5eeb8",
+    "control": "#c9b8a8",
     "other": "#e8c9a9",
 }
 
 
 def kind(record: Record) -> str:
-    """What sort of node a record is: input, state, constant, elementwise, reduction, product, view or other."""
-    match record.op.name:
-        case "leaf":
-            return "input" if record.attrs["kind"] == "input" else "state"
-        case "full" | "iota" | "size_of":
-            return "constant"
-        case "matmul":
-            return "product"
+    """What sort of node a record is: input or state, or what sort of op it applies."""
+    if record.op is LEAF:
+        return "input" if record.attrs["kind"] == "input" else "state"
+    return kind_of(record.op)
+
+
+def kind_of(op: Op) -> str:
+    """What sort of op it is: constant, elementwise, reduction, product, view, control or other."""
+    if op.name in ("full", "iota", "size_of"):
+        return "constant"
+    if isinstance(op.lower, Control):
+        return "control"
+    if multiplies(op):
+        return "product"
     traits = {Trait.REDUCTION: "reduction", Trait.VIEW: "view", Trait.ELEMENTWISE: "elementwise"}
-    return next((name for trait, name in traits.items() if trait in record.op.traits), "other")
+    return next((name for trait, name in traits.items() if trait in op.traits), "view" if op is RESULT else "other")
 
 
 def place(record: Record) -> str:
@@ -89,7 +101,7 @@ def to_networkx(graph: Graph) -> nx.DiGraph:
             shape=tuple(map(str, record.shape)),
             dtype=str(record.dtype),
             place=place(record),
-            label=_label(record),
+            label=label(record),
             attrs={k: str(v) for k, v in record.attrs.items()},
             record=record,
         )
@@ -101,15 +113,23 @@ def to_networkx(graph: Graph) -> nx.DiGraph:
     return found
 
 
-def _label(record: Record) -> str:
-    match record.op.name:
+def label(record: Record) -> str:
+    """A record in a word: the name of a leaf, the number that a constant is, else its op, shortened."""
+    return label_of(record.op, record.attrs)
+
+
+def label_of(op: Op, attrs: Mapping[str, Any]) -> str:
+    """An application of an op in a word."""
+    match op.name:
         case "leaf":
-            return str(record.attrs["name"])
+            return str(attrs["name"])
         case "full":
-            value = record.attrs["value"]
+            value = attrs["value"]
             return f"{value:.3g}" if isinstance(value, float) else str(value)
+        case "result":
+            return f"result {attrs['index']}"
     short = {"multiply": "mul", "subtract": "sub", "divide": "div", "negative": "neg", "permute_dims": "permute"}
-    return short.get(record.op.name, record.op.name.removesuffix("_to"))
+    return short.get(op.name, op.name.removesuffix("_to"))
 
 
 def draw(graph: Graph, ax: Any = None) -> Any:

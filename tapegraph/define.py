@@ -81,8 +81,9 @@ class Definition:
         records = [self.builder.lift(leaf) for leaf in tree.leaves(outputs)]
         built = self.trace.graph
         graph = Graph(
-            list(built.nodes), list(built.inputs), records, dict(built.states), dict(built.grads), dict(built.captured)
-        )
+            list(built.nodes), list(built.inputs), records, dict(built.states), dict(built.grads), dict(built.captured),
+            pulled=built.pulled, derived=built.derived, within=built.within,
+        )  # fmt: skip
         if (count := self.trace.current.get(ORDER)) is not None and count is not built.states[ORDER]:
             graph.updates[ORDER] = count
         return graph.pruned()

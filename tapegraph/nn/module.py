@@ -55,15 +55,20 @@ class Module(Parts):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         try:
-            watch = getattr(dispatch.current(), "watch", None)
-            if watch is not None:
-                watch(self, "_hooks")
+            interpreter = dispatch.current()
+            if hasattr(interpreter, "calling"):  # it keeps account of what the program consists of
+                interpreter.watch(self, "_hooks")
+                with interpreter.calling(self):
+                    return self._called(args, kwargs)
             if self._hooks:
                 return hooks.call(self, self._hooks, args, kwargs)
             return self.forward(*args, **kwargs)
         except MISTAKES as error:
             clear(error)
             raise
+
+    def _called(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return hooks.call(self, self._hooks, args, kwargs) if self._hooks else self.forward(*args, **kwargs)
 
     # ------------------------------------------------------------------------------------------ switching
 

@@ -138,7 +138,8 @@ class Optimizer:
             with dispatch.interpret(interpreter.with_grad(True)):
                 loss = closure()
         moved, missing = False, []
-        with dispatch.interpret(interpreter.with_grad(False)):
+        calling = getattr(interpreter, "calling", _unwatched)
+        with dispatch.interpret(interpreter.with_grad(False)), calling(self):
             for group in self.param_groups:
                 pairs = [(p, p.grad) for p in group["params"]]
                 if any(g is None for _, g in pairs):

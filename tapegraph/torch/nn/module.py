@@ -144,19 +144,24 @@ class Module(Walking, Saving):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         try:
-            own = self.__dict__
-            watch = getattr(dispatch.current(), "watch", None)
-            if watch is not None:
-                watch(self, "_hook_ids")
-            compiled = own.get("_compiled")
-            if compiled is not None:
-                return compiled(*args, **kwargs)
-            if not own["_forward_hooks"] and not own["_forward_pre_hooks"] and not own["_backward_hooks"]:
-                return self.forward(*args, **kwargs)
-            return self._hooked(args, kwargs)
+            interpreter = dispatch.current()
+            if hasattr(interpreter, "calling"):  # it keeps account of what the program consists of
+                interpreter.watch(self, "_hook_ids")
+                with interpreter.calling(self):
+                    return self._called(args, kwargs)
+            return self._called(args, kwargs)
         except MISTAKES as error:
             clear(error)
             raise
+
+    def _called(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        own = self.__dict__
+        compiled = own.get("_compiled")
+        if compiled is not None:
+            return compiled(*args, **kwargs)
+        if not own["_forward_hooks"] and not own["_forward_pre_hooks"] and not own["_backward_hooks"]:
+            return self.forward(*args, **kwargs)
+        return self._hooked(args, kwargs)
 
     @property
     def _hook_ids(self) -> tuple[int, ...]:
