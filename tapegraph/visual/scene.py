@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 SCHEMA = 1
+PARTS = ("forward", "backward", "update")
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,14 @@ class Node:
     shape     one entry an axis; a name where the size is symbolic
     module    the path of the user's module or function that it belongs to, outermost first, as ("model", "encoder.first")
     kernel    the fused kernel that computes it (a key of ``Scene.kernels``), "" where there is none
-    part      "forward" or "backward"
+    part      "forward", "backward", or "update" for what an optimizer does
     of        for a node of the backward part, the id of the forward node that it is the derivative of
     place     an index into ``Scene.places``, None where no line of the user's is known
     rule      the rewrite rule that built it
     result    what it is to the caller: "result", "update of weight", "gradient of weight"; "" for what stays inside
+    inside    the id of the loop or branch in whose subprogram it stands, "" for the program itself; the inputs of a
+              subprogram have the operands outside that they stand for as ``inputs``
+    twin      the id of the eager op that does the same, for a node of a static graph beside a tape
     measures  what nodes are coloured by: "seconds", "bytes", "flops", "error" (ulp), "divergence" (between the modes)
     """
 
@@ -57,6 +61,8 @@ class Node:
     place: int | None = None
     rule: str = ""
     result: str = ""
+    inside: str = ""
+    twin: str = ""
     attrs: dict[str, str] = field(default_factory=dict)
     measures: dict[str, float] = field(default_factory=dict)
 

@@ -1,0 +1,120 @@
+"""The last stage of a static graph: what was fused into which kernel, with its loop, and where values lie in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from compiler.buffers import Buffer
+from compiler.control import Turn
+from compiler.outward import Outside
+from compiler.plan import Plan, make_plan
+from compiler.step import Step
+from engine.control.body import Body
+from engine.lowering import View
+from engine.record import Record
+from engine.sizes import evaluate
+from graph.graph import Graph
+from graph.phases import optimize
+from tapegraph.visual.scene import Kernel, Stage
+from tapegraph.visual.static import Static
+from tapegraph.visual.subprograms import named
+
+NAMED = 5  # ops in the name of a kernel
+_UNKNOWN = -1  # of a loop whose number of steps only the call knows
+
+
+@dataclass
+class Planned:
+    """A plan read: its kernels by number of the step, which of them computes each record, and what memory it lies in."""
+
+    plan: Plan
+    sizes: Mapping[str, int]
+    kernels: dict[str, Kernel] = field(default_factory=dict)
+    of: dict[Record, str] = field(default_factory=dict)
+    memory: dict[Record, str] = field(default_factory=dict)
+    bodies: dict[Body, Plan] = field(default_factory=dict)
+    rows: int = 0
+    _buffers: dict[Buffer, list[Record]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._read(self.plan, "", 1)
+
+    def _read(self, plan: Plan, prefix: str, times: int) -> None:
+        nodes = set(plan.graph.nodes)
+        copies: dict[Buffer, str] = {}  # the last step that copies something there
+        for number, step in enumerate(plan.steps):
+            key = f"step {prefix}{number}"
+            self.rows += 1
+            if isinstance(step, Turn):
+                self._turn(step, f"{prefix}{number}", times)
+                continue
+            records = [r for r in step.records if r in nodes]
+            if not records:
+                copies |= dict.fromkeys(step.writes, key)
+            if isinstance(step, Step):
+                text = step.kernel.text
+            elif isinstance(step, Outside):
+                text = "# an effect, done in Python"
+            else:
+                text = f"# the NumPy kernel of {step.record.op.name}, called back in Python"
+            self.kernels[key] = Kernel(_name(step.records), text, calls=times)
+            stored = step.stored if isinstance(step, Step) else {}
+            for record in records:
+                self.of.setdefault(record, key)
+                if record in stored:
+                    self.memory[record] = self._lies(record, stored[record].buffer)
+                elif isinstance(step, Step) and len(step.records) > 1 and not step.joins:
+                    self.memory.setdefault(record, "none: it lives inside the kernel")
+        for record in plan.graph.nodes:
+            if not record.args or record in self.of:
+                continue
+            if isinstance(record.op.lower, View):
+                self.memory.setdefault(record, "a view of its operand: nothing is computed")
+            elif record in plan.places and (copied := copies.get(plan.places[record].buffer)):
+                self.of[record] = copied  # put together from parts
+
+    def _turn(self, turn: Turn, number: str, times: int) -> None:
+        steps = 1
+        if turn.kind == "loop":
+            limit = evaluate(turn.limit, self.sizes) if _known(turn.limit, self.sizes) else _UNKNOWN
+            steps = limit if limit >= 0 else 1
+        by_name = dict(named(turn.record))
+        bodies = [by_name["test"], by_name["body"]] if "test" in by_name else list(by_name.values())
+        for part, (body, plan) in enumerate(zip(bodies, turn.parts, strict=True)):
+            self.bodies[body] = plan
+            self._read(plan, f"{number}{'abcdefghijklmnopqrstuvwxyz'[part % 26]}.", times * steps)
+
+    def _lies(self, record: Record, buffer: Buffer) -> str:
+        before = self._buffers.setdefault(buffer, [])
+        words = {"temp": "a temporary", "output": "the result's own", "kept": "the gradient's own"}
+        found = words.get(buffer.kind, f"the {buffer.kind}'s own")
+        if before:
+            found += f", over {before[-1].op.name} of {before[-1].spec}, which nobody reads any more"
+        before.append(record)
+        return found
+
+
+def _known(size: Any, sizes: Mapping[str, int]) -> bool:
+    return isinstance(size, int) or size.names() <= sizes.keys()
+
+
+def _name(records: list[Record]) -> str:
+    names = list(dict.fromkeys(r.op.name for r in records))
+    return " ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
+
+
+def planned(graph: Graph, fidelity: str, phases: bool, sizes: Mapping[str, int]) -> Planned:
+    """The plan of an optimised graph."""
+    prepare: Callable[[Graph], Graph] = (lambda g: optimize(g, fidelity=fidelity)[0]) if phases else (lambda g: g)
+    return Planned(make_plan(graph, prepare), sizes)
+
+
+def plan_stage(static: Static, found: Planned) -> Stage:
+    """The stage that shows a plan."""
+    texts = {k.text for k in found.kernels.values()}
+    inside = sum(text.startswith("none") for text in found.memory.values())
+    caption = f"{found.rows} steps, {len(texts)} different kernels; {inside} values never reach memory"
+    static.notes = {r: {"memory": text} for r, text in found.memory.items()}
+    return static.stage("plan", caption, (), found.of, found.bodies)

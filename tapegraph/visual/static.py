@@ -1,0 +1,241 @@
+"""The stages of a static graph: as traced, after each phase that changed something, each with the rules that fired."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from engine.control.body import Body
+from engine.ops.dtype import leaf as LEAF
+from engine.record import Record
+from graph.graph import Graph
+from graph.phases import PHASES
+from tapegraph.visual.following import Passage
+from tapegraph.visual.modules import Names, common, part_of
+from tapegraph.visual.scene import PARTS, Firing, Node, Stage
+from tapegraph.visual.subprograms import Likeness, named, operands, outcomes
+from tapegraph.visual.writing import Places, Told, node_of, results_of, users_of
+
+if TYPE_CHECKING:
+    from compiler.plan import Plan
+
+
+class Static:
+    """Stages being made of one graph; ``ids`` of records in all stages so far, and what is ``told`` of each."""
+
+    def __init__(self, traced: Graph, names: Names, places: Places) -> None:
+        self.traced, self.names, self.places = traced, names, places
+        self.ids: dict[Record, str] = {}
+        self.told: dict[Record, Told] = {}
+        self.now: dict[Record, Record] = {r: r for r in traced.nodes}  # what each traced record is in the latest stage
+        self.graph = traced
+        self.twins: Mapping[str, str] = {}  # by id
+        self.notes: dict[Record, dict[str, str]] = {}  # more attributes
+        self._numbers = count()
+        self._bodies: dict[tuple[str, str], Sequence[Record]] = {}  # by control op, as seen last
+        called = {id(m): m for modules in traced.within.values() for m in modules}
+        owners = [names.optimizes(m) for m in called.values() if hasattr(m, "param_groups")]
+        self._leaves = {r: names.of_state(s) for s, r in traced.states.items()}
+        self._leaves |= {r: f"{names.of_state(s)}.grad" for s, r in traced.grads.items()}
+        for record in traced.nodes:
+            self.ids[record] = self._new()
+            self.told[record] = self._first(record)
+        self._by_parameter({state: name for owned in owners for state, name in owned.items()})
+        self._settle(traced.nodes)
+        self._users = users_of(traced.nodes)
+
+    def _by_parameter(self, owners: Mapping[Any, str]) -> None:
+        """What an optimizer does for one parameter only stands together."""
+        for_: dict[Record, set[str]] = {}
+        for state, made in self.traced.updates.items():
+            for_.setdefault(made, set()).add(owners.get(state, ""))
+        for record in reversed(self.traced.nodes):
+            theirs = for_.get(record, set())
+            for operand in record.parents:
+                for_.setdefault(operand, set()).update(theirs)
+            told = self.told[record]
+            if told.part == "update" and len(theirs) == 1 and (name := next(iter(theirs))):
+                self.told[record] = replace(told, module=(*told.module, name))
+
+    def _new(self) -> str:
+        return f"n{next(self._numbers)}"
+
+    def _first(self, record: Record) -> Told:
+        """What the trace knew of a record."""
+        forward = self.traced.derived.get(record)
+        base = record
+        while (behind := self.traced.derived.get(base)) is not None:
+            base = behind
+        modules = self.traced.within.get(base, ())
+        module = self.names.path(base.origin, modules, self.traced.outer)
+        return Told(module, part_of(modules) if forward is None else "backward", forward)
+
+    def _settle(self, nodes: Iterable[Record]) -> None:
+        """Leaves and constants belong to what uses them."""
+        nodes = list(nodes)
+        users = users_of(nodes)
+        for record in nodes:
+            if record.args or record not in users:
+                continue
+            theirs = [self.told[u] for u in users[record]]
+            first = min(theirs, key=lambda t: PARTS.index(t.part))
+            module = common(t.module for t in theirs if t.part == first.part)
+            self.told[record] = replace(self.told[record], module=module, part=first.part, of=first.of)
+
+    # ------------------------------------------------------------------------------------ stages
+
+    def stages(self, fidelity: str, phases: bool = True) -> list[Stage]:
+        """The graph as traced, and after each phase that changed it."""
+        count = len(self.graph.nodes)
+        found = [self.stage("as traced", f"the program as it was written down: {count} nodes", ())]
+        for phase in PHASES if phases and fidelity != "bitwise" else ():
+            passage = Passage(phase, self.graph, fidelity)
+            if passage.after.nodes != self.graph.nodes or passage.firings:
+                firings = self._passed(passage)
+                found.append(self.stage(phase.name, phase.doc, firings))
+        return found
+
+    def _passed(self, passage: Passage) -> tuple[Firing, ...]:
+        """Give the records of the graph after a phase their ids, and tell what fired."""
+        before, after = self.graph, passage.after
+        taken: set[str] = {self.ids[r] for r in after.nodes if r in self.ids}
+        like = Likeness(before.nodes, after.nodes)
+        for record in after.nodes:
+            if record in self.ids:
+                continue
+            rule = passage.rule_of(record)
+            source = passage.kept(record) if not rule else None
+            source = source or (None if rule else like.of(record))
+            sources = [source] if source is not None else passage.sources(record)
+            known = next((self.told[s] for s in sources if s in self.told), Told())
+            self.told[record] = replace(known, rule=rule or known.rule)
+            own = self.ids.get(source) if source is not None else None
+            self.ids[record] = own if own is not None and own not in taken else self._new()
+            taken.add(self.ids[record])
+        self.now = {old: like.became(passage.became(r)) for old, r in self.now.items()}
+        self.graph = after
+        self._settle(after.nodes)
+        visited = {f.visited for one in passage.passes[:1] for f in one.fires}
+        return (*self._firings(passage), *self._met(passage, visited))
+
+    def _firings(self, passage: Passage) -> Iterable[Firing]:
+        alive = set(passage.after.nodes)
+        built: dict[Any, list[Record]] = {}
+        heirs: dict[Record, list[Record]] = {}
+        for record in passage.after.nodes:
+            for source in passage.sources(record):
+                heirs.setdefault(source, []).append(record)
+        for one in passage.passes:
+            for record, fired in one.built.items():
+                if record in alive:
+                    built.setdefault((fired.visited, fired.rule.name), []).append(record)
+        for fired, left, end in passage.fires():
+            made = [*([end] if end in alive else []), *built.get((fired.visited, fired.rule.name), ())]
+            made = made or [heir for r in left for heir in heirs.get(r, ())]  # other rules went on from there
+            head = left[0] if left else fired.visited
+            yield Firing(
+                fired.rule.name,
+                fired.rule.law,
+                tuple(self.ids[r] for r in left),
+                tuple(dict.fromkeys(self.ids[r] for r in made)),
+                self.places.number(head.origin),
+            )
+
+    def _met(self, passage: Passage, fired: set[Record]) -> Iterable[Firing]:
+        """What has become equal to something else without a rule of its own: the two are one node now."""
+        alive = set(passage.after.nodes)
+        before = {self.ids[r]: r for r in passage.before.nodes}
+        for record in passage.before.nodes:
+            end = passage.became(record)
+            own, now = self.ids[record], self.ids.get(end, "")
+            if record not in fired and end in alive and own != now and record.op is end.op:
+                left = (own, now) if now in before else (own,)
+                yield Firing(
+                    "equal", "two equal expressions are one node", left, (now,), self.places.number(record.origin)
+                )
+
+    # ------------------------------------------------------------------------------------ nodes
+
+    def stage(self, name: str, caption: str, firings: tuple[Firing, ...], kernels: Mapping[Record, str] | None = None,
+              plans: Mapping[Body, Plan] | None = None) -> Stage:  # fmt: skip
+        """A stage of the graph as it is now. ``kernels``: which computes a record. ``plans``: how subprograms are
+        computed."""
+        kernels = kernels or {}
+        results, there = results_of(self.graph, self.names), set(self.graph.nodes)
+        nodes: list[Node] = []
+        for record in self.graph.nodes:
+            nodes.append(self._node(record, there, results.get(record, ""), kernels.get(record, "")))
+            nodes += self._subprograms(record, there, kernels, plans or {})
+        return Stage(name, "static", caption, tuple(nodes), firings)
+
+    def _node(self, record: Record, there: set[Record], result: str, kernel: str) -> Node:
+        told = self.told[record]
+        forward = self._living(told.of, there) if told.of is not None else None
+        of = self.ids[forward] if forward is not None else ""
+        node = node_of(record, self.ids, self.places, told, name=self.name_of(record), of=of, result=result,
+                       kernel=kernel, twin=self.twins.get(self.ids[record], ""))  # fmt: skip
+        return replace(node, attrs={**node.attrs, **self.notes[record]}) if record in self.notes else node
+
+    def _living(self, record: Record, there: set[Record]) -> Record | None:
+        """What a forward record is in this stage; where it has gone, what has taken it in: one of those that used it."""
+        stack, seen = [record], {record}
+        while stack:
+            one = stack.pop(0)
+            now = self.now.get(one, one)
+            if now in there:
+                return now
+            new = [u for u in self._users.get(one, ()) if u not in seen and self.told[u].part == "forward"]
+            seen.update(new)
+            stack += new
+        return None
+
+    def name_of(self, record: Record) -> str:
+        """What a leaf is called; "" for what is none."""
+        return self._leaves.get(record, "") or str(record.attrs["name"]) if record.op is LEAF else ""
+
+    def _subprograms(
+        self, control: Record, around: set[Record], kernels: Mapping[Record, str], plans: Mapping[Body, Plan]
+    ) -> Iterable[Node]:
+        """The nodes of the subprograms of a control op, and of those in them."""
+        for word, body in named(control):
+            roles, nodes = outcomes(control, word, body), body.nodes
+            if (plan := plans.get(body)) is not None and plan.traced is not None:
+                nodes = tuple(plan.graph.nodes)
+                roles = {made: roles[r] for r, made in zip(plan.traced.outputs, plan.graph.outputs, strict=True)}
+            self._know(control, word, nodes)
+            outside = dict(zip(body.inputs, operands(control, word, body), strict=True))
+            there = around.union(nodes)
+            for record in nodes:
+                operand = outside.get(record)
+                if (told := self.told[record]).of is not None and self._living(told.of, there) is None:
+                    self.told[record] = replace(told, of=self.told[control].of)
+                node = self._node(record, there, roles.get(record, ""), kernels.get(record, ""))
+                inputs = (self.ids[operand],) if operand in self.ids else node.inputs  # type: ignore[index]
+                attrs = {**node.attrs, "subprogram": word}
+                yield replace(node, inside=self.ids[control], inputs=inputs, attrs=attrs)
+                yield from self._subprograms(record, there, kernels, plans)
+
+    def _know(self, control: Record, word: str, nodes: Sequence[Record]) -> None:
+        """Give the records of a subprogram their ids: those that it had in an earlier stage."""
+        key = self.ids[control], word
+        earlier = self._bodies.get(key, ())
+        like, around = Likeness(earlier, nodes), self.told[control]
+        lines = {r.origin[:1]: self.told[r] for r in reversed(earlier)}
+        for record in nodes:
+            if record in self.ids:
+                continue
+            source = like.of(record)
+            self.ids[record] = self._new() if source is None else self.ids[source]
+            if source is not None:
+                self.told[record] = self.told[source]
+            elif earlier:
+                self.told[record] = lines.get(record.origin[:1], around)
+            else:
+                told = self._first(record)
+                if told.part == "forward" and around.part == "backward":  # what a backward loop computes once more
+                    told = replace(told, part="backward", of=around.of)
+                self.told[record] = told
+        self._bodies[key] = nodes
+        self._settle(nodes)
