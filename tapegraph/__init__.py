@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from tapegraph.io import load, save
     from tapegraph.subnormals import set_flush_denormal
     from tapegraph.threads import get_num_threads, set_num_threads
+    from tapegraph.visual.visualizing import visualize
 
 __version__ = "0.1.0"
 
@@ -81,6 +82,7 @@ _LAZY = {
     "get_num_threads": "tapegraph.threads:get_num_threads",
     "set_flush_denormal": "tapegraph.subnormals:set_flush_denormal",
     "print": "tapegraph.debug.printing:print",
+    "visualize": "tapegraph.visual.visualizing:visualize",
 }
 
 bool = bool_  # the standard's name of the dtype
