@@ -12,6 +12,7 @@ from engine.ops.dtype import leaf as LEAF
 from engine.record import Record
 from graph.graph import Graph
 from graph.phases import PHASES
+from tapegraph.debug.naming import whole_of
 from tapegraph.visual.following import Passage
 from tapegraph.visual.modules import Names, common, part_of
 from tapegraph.visual.scene import PARTS, Firing, Node, Stage
@@ -70,6 +71,8 @@ class Static:
             base = behind
         modules = self.traced.within.get(base, ())
         module = self.names.path(base.origin, modules, self.traced.outer)
+        if not module and (whole := whole_of(base)) is not base.op:
+            module = (whole.name,)
         return Told(module, part_of(modules) if forward is None else "backward", forward)
 
     def _settle(self, nodes: Iterable[Record]) -> None:

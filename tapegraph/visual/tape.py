@@ -16,6 +16,7 @@ from eager.tensor import Tensor
 from engine import dispatch, effects, level, origin, tree
 from engine.errors import ArgumentError
 from engine.handle import Handle
+from engine.op import Op
 from engine.ops.dtype import leaf as LEAF
 from engine.ops.results import result as RESULT
 from engine.record import Record
@@ -24,7 +25,7 @@ from graph.views import kind_of, label_of
 from tapegraph.debug.entries import Log, Recording, fresh
 from tapegraph.mode import mode
 from tapegraph.tracing import argument_arrays
-from tapegraph.visual.modules import Names, common, part_of
+from tapegraph.visual.modules import Names, Path, common, part_of
 from tapegraph.visual.scene import PARTS, Node, Stage
 from tapegraph.visual.writing import Places, attributes, notes, sizes, types
 
@@ -129,7 +130,7 @@ class Tape(Log):
                 ", ".join(dict.fromkeys(a.dtype.name for a in arrays)),
                 () if event.op.many else tuple(map(str, arrays[0].shape)),
                 inputs,
-                self.nodes[of].module if of else self.names.path(event.origin, self.modules, self.outer),
+                self.nodes[of].module if of else self._module(event.op, event.origin),
                 part="backward" if of else part_of(self.modules),
                 of=of,
                 place=self.places.number(event.origin),
@@ -144,6 +145,10 @@ class Tape(Log):
             for known in (thing, record, thing._value):
                 if known is not None:
                     self._is(known, made)
+
+    def _module(self, op: Op, where: origin.Origin) -> Path:
+        """Where an op belongs; one that stands for others is a group of its own where nothing else is around it."""
+        return self.names.path(where, self.modules, self.outer) or ((op.name,) if op.expand is not None else ())
 
     def assigned(self, state: Any, value: Any) -> None:
         """Note what a state holds from now on."""
