@@ -186,3 +186,12 @@ def blas_threads(count: int | None = None) -> int | None:
     if count is not None:
         library.scipy_openblas_set_num_threads(ctypes.c_int(count))
     return int(library.scipy_openblas_get_num_threads())
+
+
+def told() -> str | None:
+    """This BLAS in its own words; None where it is no OpenBLAS of SciPy's."""
+    get = getattr(_library(), "scipy_openblas_get_config", None)
+    if get is None:
+        return None
+    get.restype = ctypes.c_char_p
+    return " ".join(get().decode().split())

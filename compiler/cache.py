@@ -1,11 +1,15 @@
 """Object code on disk, one checked file per kernel, under a name that changes with anything the code depends on."""
 
 import hashlib
+import json
 import os
+import re
 import struct
 import sys
 import threading
 import warnings
+import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -15,8 +19,9 @@ import llvmlite
 
 from compiler.machine import processor
 
-MAGIC = b"tapegraph object 1\n"
-HEADER = struct.Struct("<Q32s")  # length and SHA-256 of what follows
+MAGIC = b"tapegraph object 2\n"
+HEADER = struct.Struct("<QQ32s")  # bytes of the code and of the note that follow, and SHA-256 of both
+OURS = re.compile(r"[0-9a-f]{40}(\.o|\.\d+\.\d+\.tmp)")  # names of files that are made here
 LIMIT = 256 << 20  # bytes kept on disk
 PRUNE_EVERY = 200  # stores between two looks at the size
 SOURCES = (
@@ -85,6 +90,19 @@ def environment() -> str:
     return hashlib.sha256(b"\0".join([*(part.encode() for part in parts), *sources])).hexdigest()
 
 
+@cache
+def stamps() -> dict[str, str]:
+    """What ``environment`` is the hash of, for people: versions and processor."""
+    numba = re.search(r"""version['"]?\s*[:=]\s*['"]([\w.+]+)""", _numba_version())
+    return {
+        "python": sys.version.split()[0],
+        "numba": numba[1] if numba else "unknown",
+        "llvmlite": llvmlite.__version__,
+        "cpu": processor()[1],
+        "environment": environment(),
+    }
+
+
 def _sources() -> list[str]:
     """The files of SOURCES; pathlib would take longer than reading them."""
     here, found = os.path.dirname(__file__), []
@@ -110,29 +128,27 @@ def fetch(key: str) -> bytes | None:
     except OSError:
         stats.misses += 1
         return None
-    code = raw[len(MAGIC) + HEADER.size :]
+    rest = raw[len(MAGIC) + HEADER.size :]
     if raw[: len(MAGIC)] == MAGIC and len(raw) >= len(MAGIC) + HEADER.size:
-        length, digest = HEADER.unpack_from(raw, len(MAGIC))
-        if length == len(code) and digest == hashlib.sha256(code).digest():
+        length, noted, digest = HEADER.unpack_from(raw, len(MAGIC))
+        if length + noted == len(rest) and digest == hashlib.sha256(rest).digest():
             stats.hits += 1
-            return code
+            return rest[:length]
     stats.rejected += 1
     stats.misses += 1
     return None
 
 
-def store(key: str, code: bytes) -> None:
-    """Keep object code; readers see the whole file or none. Falls back to memory where nothing can be written."""
+def store(key: str, code: bytes, text: str = "") -> None:
+    """Keep object code; readers see the whole file or none. Falls back to memory where nothing can be written.
+
+    ``text``: what it was made of, for people who look at the folder (``compiler.shelf``).
+    """
+    note = zlib.compress(json.dumps({"key": key, "text": text, **stamps()}).encode())
+    digest = hashlib.sha256(code + note).digest()
     path = _path(key)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(f".{os.getpid()}.{threading.get_ident()}.tmp")
-        try:
-            temporary.write_bytes(MAGIC + HEADER.pack(len(code), hashlib.sha256(code).digest()) + code)
-            os.replace(temporary, path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+        _write(path, MAGIC + HEADER.pack(len(code), len(note), digest) + code + note)
     except OSError as error:
         _memory[key] = code
         _warn(error)
@@ -140,6 +156,17 @@ def store(key: str, code: bytes) -> None:
     stats.stores += 1
     if stats.stores % PRUNE_EVERY == 0:
         prune()
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(f".{os.getpid()}.{threading.get_ident()}.tmp")
+    try:
+        temporary.write_bytes(content)
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def _warn(error: OSError) -> None:
@@ -153,17 +180,23 @@ def _warn(error: OSError) -> None:
         )
 
 
+def files() -> Iterator[tuple[Path, os.stat_result]]:
+    """The cache's files, with their sizes and times; whatever else lies in the folder is not looked at."""
+    for folder in directory().glob("[0-9a-f][0-9a-f]"):
+        for path in folder.glob("*.*"):
+            if OURS.fullmatch(path.name):
+                try:
+                    found = path.stat()
+                except OSError:  # gone by now
+                    continue
+                yield path, found
+
+
 def prune(limit: int = LIMIT) -> int:
     """Delete the oldest files until `limit` bytes remain; returns the number deleted."""
-    files = []
-    for path in directory().glob("*/*.*"):
-        try:
-            found = path.stat()
-        except OSError:
-            continue
-        files.append((found.st_mtime, found.st_size, path))
-    total, deleted = sum(size for _, size, _ in files), 0
-    for _, size, path in sorted(files):
+    found = sorted((stat.st_mtime, stat.st_size, path) for path, stat in files())
+    total, deleted = sum(size for _, size, _ in found), 0
+    for _, size, path in found:
         if total <= limit:
             break
         try:

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -47,7 +47,7 @@ def load(kernels: Sequence[Kernel]) -> list[int]:
 
         return ((kernel.key, code) for kernel, code in compile_objects(wanted[key] for key in missing))
 
-    addresses = _obtain(list(wanted), make)
+    addresses = _obtain(list(wanted), make, {key: kernel.text for key, kernel in wanted.items()})
     return [addresses[kernel.key] for kernel in kernels]
 
 
@@ -58,11 +58,16 @@ def known(key: str) -> bool:
 
 def obtain(makers: dict[str, Callable[[], bytes]]) -> dict[str, int]:
     """{key: address} for each {key: function that makes the object code exporting tg_<key>}."""
-    return _obtain(list(makers), lambda missing: ((key, makers[key]()) for key in missing))
+    return _obtain(list(makers), lambda missing: ((key, makers[key]()) for key in missing), {})
 
 
-def _obtain(keys: list[str], make: Callable[[list[str]], Iterable[tuple[str, bytes]]]) -> dict[str, int]:
-    """{key: address}; ``make`` gives the object code of the keys that are neither in this process nor on disk."""
+def _obtain(
+    keys: list[str], make: Callable[[list[str]], Iterable[tuple[str, bytes]]], texts: Mapping[str, str]
+) -> dict[str, int]:
+    """{key: address}; ``make`` gives the object code of the keys that are neither in this process nor on disk.
+
+    ``texts``: those that kernels were made of, to be kept beside their code.
+    """
     global last
     with _lock:
         report = Report()
@@ -74,7 +79,7 @@ def _obtain(keys: list[str], make: Callable[[list[str]], Iterable[tuple[str, byt
         if missing := [key for key, code in found.items() if code is None]:
             started = time.perf_counter()
             for key, code in make(missing):
-                cache.store(key, code)
+                cache.store(key, code, texts.get(key, ""))
                 blobs[key] = code
             report.compiled = len(missing)
             report.compile_seconds = time.perf_counter() - started

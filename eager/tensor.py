@@ -196,6 +196,7 @@ entrances(
     "item",
     "numpy",
     "requires_grad_",
+    "__repr__",
     "__bool__",
     "__int__",
     "__float__",

@@ -228,12 +228,17 @@ def _looked_at(rule: Rule) -> list[bool]:
 
 
 _MAKERS = ("engine/op.py", "engine/makers.py", "tapegraph/extend.py")
+_LIBRARY = "engine/ops/"
 
 
 def _defined() -> tuple[str, int]:
-    """File and line where the op under construction is written: the first frame outside the makers."""
+    """File and line where the op under construction is written: the first frame outside the makers, and in the op library
+    outside its helpers too."""
     frame = sys._getframe(2)
-    while frame.f_back is not None and frame.f_code.co_filename.endswith(_MAKERS):
+    while frame.f_back is not None and (
+        frame.f_code.co_filename.endswith(_MAKERS)
+        or (_LIBRARY in frame.f_code.co_filename and frame.f_code.co_name != "<module>")
+    ):
         frame = frame.f_back
     return frame.f_code.co_filename, frame.f_lineno
 

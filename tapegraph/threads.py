@@ -10,7 +10,7 @@ from numpy._core import _multiarray_umath  # type: ignore[attr-defined]
 from compiler import pool
 from engine.errors import ArgumentError
 
-_NAMES = ("scipy_openblas_{}_num_threads64_", "scipy_openblas_{}_num_threads", "openblas_{}_num_threads")
+_NAMES = ("scipy_openblas_{}64_", "scipy_openblas_{}", "openblas_{}")
 
 
 def set_num_threads(count: int) -> None:
@@ -32,11 +32,25 @@ def get_num_threads() -> int:
 
 def numpy_threads(count: int | None = None) -> int | None:
     """Set (with ``count``) and return the number of threads of NumPy's BLAS; None where it offers no such control."""
-    library = ctypes.CDLL(_multiarray_umath.__file__)  # the symbol is looked up in what NumPy links against, too
+    library = _library()
     for name in _NAMES:
-        get: Any = getattr(library, name.format("get"), None)
+        get: Any = getattr(library, name.format("get_num_threads"), None)
         if get is not None:
             if count is not None:
-                getattr(library, name.format("set"))(ctypes.c_int(count))
+                getattr(library, name.format("set_num_threads"))(ctypes.c_int(count))
             return int(get())
     return None
+
+
+def numpy_blas() -> str | None:
+    """NumPy's BLAS in its own words; None where it is no OpenBLAS."""
+    for name in _NAMES:
+        get: Any = getattr(_library(), name.format("get_config"), None)
+        if get is not None:
+            get.restype = ctypes.c_char_p
+            return " ".join(get().decode().split())
+    return None
+
+
+def _library() -> ctypes.CDLL:
+    return ctypes.CDLL(_multiarray_umath.__file__)  # a symbol is looked up in what NumPy links against, too

@@ -21,6 +21,7 @@ import time
 import traceback
 import types
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -156,7 +157,7 @@ def noticed(request: dict[str, Any], names: dict[str, Any]) -> dict[str, bool]:
     return {operand: operand in values and concrete(values[operand]) for operand in request["operands"]}
 
 
-def record(request: dict[str, Any]) -> dict[str, Any]:
+def record(request: dict[str, Any], run: Callable[[dict[str, Any]], Run] = Run) -> dict[str, Any]:
     """Run the program, with what it prints in a file, then again for the median of its times."""
     typed = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as this process
     typed.write(request.get("typed", "").encode())
@@ -169,7 +170,7 @@ def record(request: dict[str, Any]) -> dict[str, Any]:
     switched: dict[str, Any] = {}
     exec(request["switches"], switched)
     exec(request["plant"], switched)
-    first = Run(request)
+    first = run(request)
     first.go(show=True)
     sys.stdout.flush()
     sys.stderr.flush()
@@ -188,7 +189,7 @@ def record(request: dict[str, Any]) -> dict[str, Any]:
     for number in (1, 2):
         os.dup2(quiet, number)
     while (first.exception or first.warnings) and len(found["repeats"]) < request["repeats"] - 1 and spent < ENOUGH:
-        again = Run(request)
+        again = run(request)
         with warnings.catch_warnings():  # a new list of filters: what is shown once is shown again
             again.go(show=False)
         spent += again.seconds

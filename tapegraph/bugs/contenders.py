@@ -53,7 +53,7 @@ IMPORTS = {
             "tapegraph.define",
             "tapegraph.version",
         ),
-        *("tapegraph.nonfinite", "numba", "compiler.pipeline", "compiler.runtime", "compiler.closing"),
+        *("numba", "compiler.pipeline", "compiler.runtime", "compiler.closing"),
         *("compiler.frontend", "compiler.lowering", "compiler.context", "compiler.library", "compiler.toolchain"),
     ),
     "torch": ("torch", "torch._dynamo", "torch._inductor.compile_fx", "torch._inductor.codecache"),

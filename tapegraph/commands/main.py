@@ -16,6 +16,7 @@ FINE, FAILED, USAGE, INTERRUPTED, CLOSED = 0, 1, 2, 130, 141
 GROUPS = {  # what a person wants: the commands that do it, each a module beside this one
     "Compare both modes": ("compare", "bench", "bugs", "fuzz"),
     "Look something up": ("ops",),
+    "This machine": ("info", "cache"),
 }
 COMMANDS = tuple(name for names in GROUPS.values() for name in names)
 ABOUT = "One program, two engines: a dynamic tape and a compiled static graph, and an honest comparison between them."

@@ -1,0 +1,29 @@
+"""The Sphinx extension that writes the generated pages before the sources are read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sphinx.application import Sphinx
+
+from generate import api, errors, ops, pages, reference, rules, sources
+
+
+def write_pages(app: Sphinx) -> None:
+    """Write everything that is generated, and remove what earlier builds wrote and this one did not."""
+    ops.pages()
+    rules.pages()
+    api.pages()
+    errors.pages()
+    reference.pages()
+    pages.sweep()
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Connect the generators to Sphinx."""
+    app.connect("builder-inited", write_pages)
+    app.add_role("source", sources.SourceRole())
+    app.connect("env-purge-doc", sources.forget)
+    app.connect("env-merge-info", sources.merge)
+    app.connect("build-finished", sources.write)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
