@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from dataclasses import dataclass, field
 
 
@@ -71,3 +72,43 @@ class Faults:
     found: list[Fault] = field(default_factory=list)
     left_out: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
+
+
+@dataclass
+class Tally:
+    """What a mode or peer made of all faults that were one for it. ``lines`` and ``seconds``: medians, None without any.
+
+    ``noticed``, ``line``, ``expression``, ``values``: how many of ``tried``, ``values`` as the sum of shares.
+    """
+
+    tried: int
+    allowed: int
+    noticed: int
+    line: int
+    expression: int
+    values: float
+    lines: float | None
+    seconds: float | None
+    points: float
+
+
+def tally(faults: list[Fault]) -> dict[str, Tally]:
+    """By mode and peer."""
+    names = dict.fromkeys(name for fault in faults for name in fault.verdicts)
+    found = {}
+    for name in names:
+        every = [fault.verdicts[name] for fault in faults if name in fault.verdicts]
+        said = [v for v in every if v.found != "allowed"]
+        heard = [v for v in said if v.found != "silent"]
+        found[name] = Tally(
+            len(said),
+            len(every) - len(said),
+            len(heard),
+            sum(v.line for v in heard),
+            sum(bool(v.expression) for v in heard),
+            sum(v.values or 0.0 for v in heard),
+            statistics.median(v.lines for v in heard) if heard else None,
+            statistics.median(v.seconds or 0.0 for v in heard) if heard else None,
+            statistics.fmean(v.points for v in every),
+        )
+    return found

@@ -11,7 +11,7 @@ from typing import Any
 from engine.origin import is_user_file
 from tapegraph.bugs.contenders import IMPORTS
 from tapegraph.comparison.faults import Fault, Faults, FaultVerdict
-from tapegraph.function import Function
+from tapegraph.comparison.subject import bodies
 from tapegraph.injection import peers as others
 from tapegraph.injection.copies import UNWRITTEN, Copies
 from tapegraph.injection.judge import shown, verdict
@@ -73,8 +73,8 @@ class _Injection:
         peer_args: dict[str, tuple[Any, ...]],
         limit: float,
     ) -> None:
-        self.body = fn.body if isinstance(fn, Function) else fn
-        options = {"fidelity": fn.fidelity, "specialize": fn.specialize} if isinstance(fn, Function) else {}
+        both = bodies(fn)
+        self.body = both.plain
         self.limit = limit
         for name in IMPORTS["tapegraph"]:  # here, so that no copy imports them while its clock runs
             importlib.import_module(name)
@@ -82,7 +82,7 @@ class _Injection:
         given = {"of": self.body, "calls": CALLS, "notices": "tg.debug.last().values"}
         self.requests: dict[str, dict[str, Any]] = {
             "eager": {**given, "mode": "eager", "call": (self.body, args, kwargs)},
-            "static": {**given, "mode": "static", "call": (Function(self.body, **options), args, kwargs)},
+            "static": {**given, "mode": "static", "call": (both.compiled, args, kwargs)},
         }
         self.peers = {name: others.Peer(peer) for name, peer in peers.items()}
         for name, peer in peers.items():

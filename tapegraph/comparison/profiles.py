@@ -1,0 +1,156 @@
+"""Where the time of a call goes in both modes, the rows of each side by side: by op, and by line of the user's."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from engine.errors import TapegraphError
+from engine.ops.random import default_generator
+from tapegraph.comparison.lane import Lane
+from tapegraph.comparison.subject import bodies
+from tapegraph.comparison.units import duration
+from tapegraph.debug.profile_report import Profile
+from tapegraph.debug.profile_rows import Row
+from tapegraph.debug.profiling import profile
+from tapegraph.testing import states_of
+
+WARM = 2  # calls before the first that counts
+LEAST, MOST = 3, 31  # watched calls
+SECONDS = 0.4  # after which there are no more of them, in each mode
+
+
+@dataclass
+class ProfileRow:
+    """An op or a line in both modes: milliseconds of a call, the median of several; None where it is in one mode only.
+
+    ``text``: of a line. ``ratio``: how many times as long in eager mode. ``bytes`` and ``flops``: of a call in eager
+    mode, where it is there. In static mode the time of a fused kernel is divided among its ops by their estimated work.
+    """
+
+    name: str
+    text: str = ""
+    eager_ms: float | None = None
+    static_ms: float | None = None
+    eager_calls: int = 0
+    static_calls: int = 0
+    bytes: int = 0
+    flops: int = 0
+    ratio: float | None = None
+
+
+@dataclass
+class Profiles:
+    """Both profiles, rows with the longest first; by mode, in milliseconds of a call, medians.
+
+    call       as long as it takes when nobody watches
+    inside     in ops and kernels: what the rows add up to
+    elsewhere  the rest of it: Python around them
+    watched    as long as it takes when each op and kernel is timed
+    calls      how many were watched, and as many not
+    left_out   why a mode has no profile
+    """
+
+    op: list[ProfileRow] = field(default_factory=list)
+    line: list[ProfileRow] = field(default_factory=list)
+    call: dict[str, float] = field(default_factory=dict)
+    inside: dict[str, float] = field(default_factory=dict)
+    elsewhere: dict[str, float] = field(default_factory=dict)
+    watched: dict[str, float] = field(default_factory=dict)
+    calls: dict[str, int] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def notes(self) -> list[str]:
+        """What the rows do not say, a sentence for each mode."""
+        found = [
+            f"In {mode} mode {duration(self.inside[mode] / 1e3)} of a call of {duration(whole / 1e3)} are spent in ops and "
+            f"kernels. Watching each makes it a call of {duration(self.watched[mode] / 1e3)}; that is in no row."
+            for mode, whole in self.call.items()
+        ]
+        return found + [f"In {mode} mode there is no profile: {why}" for mode, why in self.left_out.items()]
+
+
+def side_by_side(fn: Callable[..., Any], *args: Any, seconds: float = SECONDS) -> Profiles:
+    """Profile ``fn(*args)`` in both modes: a few calls to warm up, then medians over several.
+
+    States, gradients and random streams are as before afterwards. ``seconds``: for the watched calls of each mode. A
+    function that cannot be compiled has the profile of eager mode only. Raises what ``fn`` raises in eager mode.
+    """
+    both = bodies(fn)
+    held = states_of([both.plain, args, default_generator])
+    found = Profiles()
+    tables: dict[str, dict[str, dict[str, Row]]] = {}
+    for mode, program in (("eager", both.plain), ("static", both.compiled)):
+        lane = Lane(mode, program, held)
+        try:
+            with lane.inside():
+                alone, profiles = _watched(partial(program, *args), seconds)
+        except TapegraphError as refused:
+            if mode == "eager":
+                raise
+            found.left_out[mode] = f"{type(refused).__name__}: {refused.problem}"
+            continue
+        table = tables[mode] = {by: _medians([p.rows(by) for p in profiles]) for by in ("op", "line")}
+        found.call[mode] = 1e3 * alone
+        found.inside[mode] = 1e3 * sum(row.seconds for row in table["line"].values())
+        found.elsewhere[mode] = max(0.0, found.call[mode] - found.inside[mode])
+        found.watched[mode] = 1e3 * statistics.median(p.wall for p in profiles)
+        found.calls[mode] = len(profiles)
+    found.op, found.line = (_joined({mode: table[by] for mode, table in tables.items()}) for by in ("op", "line"))
+    return found
+
+
+def _watched(call: Callable[[], Any], seconds: float) -> tuple[float, list[Profile]]:
+    """Seconds of a call that nobody watches, and profiles of further ones, each watched alone and unwatched by turns."""
+    for _ in range(WARM):
+        call()
+    times: list[float] = []
+    profiles: list[Profile] = []
+    until = time.perf_counter() + seconds
+    while len(profiles) < LEAST or (len(profiles) < MOST and time.perf_counter() < until):
+        began = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - began)
+        with profile() as watched:
+            call()
+        profiles.append(watched)
+    return statistics.median(times), profiles
+
+
+def _medians(tables: list[list[Row]]) -> dict[str, Row]:
+    """One table of the rows of several calls: the median of each row's times, nothing where a call had none."""
+    rows = [{row.name: row for row in table} for table in tables]
+    names = dict.fromkeys(name for table in rows for name in table)
+    found = {}
+    for name in names:
+        same = [table.get(name, Row(name)) for table in rows]
+        found[name] = Row(
+            name,
+            round(statistics.median(r.calls for r in same)),
+            statistics.median(r.forward for r in same),
+            statistics.median(r.backward for r in same),
+            round(statistics.median(r.flops for r in same)),
+            round(statistics.median(r.bytes for r in same)),
+        )
+    return found
+
+
+def _joined(tables: dict[str, dict[str, Row]]) -> list[ProfileRow]:
+    eager, static = (tables.get(mode, {}) for mode in ("eager", "static"))
+    found = []
+    for name in dict.fromkeys([*eager, *static]):
+        one, other = eager.get(name), static.get(name)
+        some = one or other
+        assert some is not None
+        place, _, text = name.partition(": ")
+        times = [None if row is None else 1e3 * row.seconds for row in (one, other)]
+        ratio = times[0] / times[1] if times[0] and times[1] else None
+        made = ProfileRow(place, text, times[0], times[1], bytes=some.bytes, flops=some.flops, ratio=ratio)
+        made.eager_calls, made.static_calls = (row.calls if row else 0 for row in (one, other))
+        found.append(made)
+    return sorted(found, key=lambda row: -(row.eager_ms or 0.0) - (row.static_ms or 0.0))
