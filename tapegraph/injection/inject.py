@@ -231,7 +231,10 @@ def shows(change: Change, said: FaultVerdict, bug: dict[str, Any]) -> bool:
 
 
 def spread(pool: list[Change], used: list[Change], parameters: tuple[str, ...]) -> Change:
-    """The change that is farthest from those made already; the deepest first, and arguments where peers are to follow."""
+    """The change that is farthest from those made already, in the deepest function, in a variable, by an op of ours.
+
+    Where peers are to follow, arguments come first.
+    """
     last = max(change.site.order for change in pool) or 1
     deep = max(change.site.depth for change in pool) or 1
 
@@ -240,6 +243,7 @@ def spread(pool: list[Change], used: list[Change], parameters: tuple[str, ...]) 
         apart = min((abs(here - other.site.order / last) for other in used), default=1.0)
         fresh = all(change.edit.span[0] != other.edit.span[0] or change.edit.file != other.edit.file for other in used)
         name = change.operand.name if change.operand else ""
-        return apart + 0.5 * change.site.depth / deep + fresh + (name != "") + 3 * (name in parameters)
+        ours = change.operand is not None and change.operand.facts.tensor
+        return apart + 0.5 * change.site.depth / deep + fresh + (name != "") + ours + 3 * (name in parameters)
 
     return max(pool, key=worth)

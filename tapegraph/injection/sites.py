@@ -26,7 +26,8 @@ LARGE = 1 << 22  # elements; of a larger array the range is that of its beginnin
 class Facts:
     """What an expression stood for: an array of this shape and dtype, and its range where it is finite.
 
-    ``tracked``: whether gradients flow through it.
+    ``tensor``: whether it was one of the library's, and no array that NumPy computes with. ``tracked``: whether gradients
+    flow through it.
     """
 
     shape: tuple[int, ...]
@@ -35,6 +36,7 @@ class Facts:
     high: float = 0.0
     zeros: bool = False
     parameter: bool = False
+    tensor: bool = False
     tracked: bool = False
 
     @property
@@ -107,8 +109,8 @@ def facts_of(value: Any) -> Facts | None:
         array = value._value
     if not isinstance(array, np.ndarray):
         return None
-    tracked = getattr(value, "_record", None) is not None
-    found = Facts(array.shape, array.dtype.name, parameter=parameter, tracked=tracked)
+    found = Facts(array.shape, array.dtype.name, parameter=parameter, tensor=isinstance(value, Handle))
+    found.tracked = getattr(value, "_record", None) is not None
     if array.size and array.dtype.kind in "biuf":
         part = array.ravel()[:LARGE]
         with np.errstate(all="ignore"):
