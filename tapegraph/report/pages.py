@@ -10,8 +10,9 @@ from tapegraph.report import charts
 from tapegraph.report.canvas import both_widths
 from tapegraph.report.graphs import graphs
 from tapegraph.report.profile import profile_notes, profiles
-from tapegraph.report.reading import facts, headlines, legend, memory, notes, sections, speeds, starts
+from tapegraph.report.reading import facts, headlines, legend, notes, sections
 from tapegraph.report.scatter import scatter
+from tapegraph.report.tables import memory, speeds, starts
 from tapegraph.report.templates import render
 
 _numbers = itertools.count(1)  # ids of fragments: several may stand on one notebook page
