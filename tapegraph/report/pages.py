@@ -9,7 +9,7 @@ from tapegraph.comparison.figures import Comparison
 from tapegraph.report import charts
 from tapegraph.report.canvas import both_widths
 from tapegraph.report.graphs import graphs
-from tapegraph.report.profile import profile_notes, profiles
+from tapegraph.report.profile import profiles
 from tapegraph.report.reading import facts, headlines, legend, notes, sections
 from tapegraph.report.scatter import scatter
 from tapegraph.report.tables import memory, speeds, starts
@@ -28,7 +28,6 @@ def page(found: Comparison) -> str:
         latency=both_widths(lambda width: charts.latency(found, width)),
         scatter=both_widths(lambda width: scatter(charts.dots(found), width)),
         profiles=profiles(found),
-        profile_notes=profile_notes(found),
         memory=memory(found),
         graphs=graphs(found),
         sections=sections(found),

@@ -7,6 +7,8 @@ from typing import Any
 
 from tapegraph.comparison.figures import Comparison
 
+MOST = 20  # rows of a table
+
 
 @dataclass(frozen=True)
 class Line:
@@ -17,30 +19,31 @@ class Line:
     times: dict[str, float | None]
     shares: dict[str, float]
     ratio: float | None
-    bytes: float | None
 
 
-def profiles(found: Comparison) -> dict[str, list[Line]]:
-    """Rows "by line" and "by op", the dearest first; empty where no profile was made."""
+@dataclass(frozen=True)
+class Part:
+    """The dearest rows by "line" or by "op", and how many more there are."""
+
+    by: str
+    rows: list[Line]
+    more: int
+
+
+def profiles(found: Comparison) -> list[Part]:
+    """By line and by op; empty where no profile was made."""
     if not found.profiles:
-        return {}
-    made = {"line": found.profiles.line, "op": found.profiles.op}
-    return {by: lines for by, rows in made.items() if (lines := _lines(rows))}
+        return []
+    both = {"line": found.profiles.line, "op": found.profiles.op}
+    return [Part(by, _lines(rows[:MOST]), max(0, len(rows) - MOST)) for by, rows in both.items() if rows]
 
 
 def _lines(rows: list[Any]) -> list[Line]:
-    longest = max((t for row in rows for t in (row.eager_ms, row.static_ms) if t), default=0.0)
+    longest = max(t or 0.0 for row in rows for t in (row.eager_ms, row.static_ms))
     made = []
     for row in rows:
         times = {"eager": row.eager_ms, "static": row.static_ms}
         seconds = {mode: None if ms is None else ms / 1e3 for mode, ms in times.items()}
         shares = {mode: 100 * ms / longest for mode, ms in times.items() if ms}
-        made.append(Line(row.name, getattr(row, "text", ""), seconds, shares, row.ratio, row.bytes))
+        made.append(Line(row.name, row.text, seconds, shares, row.ratio))
     return made
-
-
-def profile_notes(found: Comparison) -> list[str]:
-    """What the rows leave out."""
-    if not found.profiles:
-        return []
-    return [f"{mode}: {seconds}" for mode, seconds in found.profiles.elsewhere.items()]
