@@ -44,7 +44,7 @@ def checked(seen, charts):
         assert chart["wide"] > 0.6 * min(wide, 840) and chart["high"] > 100 and chart["marks"] > 0, chart
         assert chart["outside"] == 0, chart
     assert seen.axe() == []
-    assert seen.seconds <= SECONDS
+    assert 0 < seen.busy <= SECONDS
 
 
 ALL = ["Total time against number of calls", "How long single calls take", "Throughput and debuggability"]
@@ -98,11 +98,10 @@ def test_fragments_leave_the_notebook_alone(view, scheme):
 
 
 def test_a_page_with_a_thousand_nodes_opens_quickly(view, tmp_path):
-    pytest.importorskip("tapegraph.visual.picture")
     path = tmp_path / "large.html"
     path.write_text(page(made.whole(scene=made.large_scene())), encoding="utf-8")
     assert path.stat().st_size <= LARGEST
     seen = view(path)
-    assert seen.seconds <= SECONDS
+    assert 0 < seen.busy <= SECONDS
     assert seen.page.locator("#graphs ~ .bleed svg").count() > 0
     assert seen.overflowing() == []

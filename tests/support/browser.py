@@ -40,12 +40,14 @@ class View:
     """An opened page.
 
     page        playwright's
-    seconds     from the request to the first frame drawn after the load event
+    seconds     from the request to the first frame drawn after the load event, on the wall clock
+    busy        seconds that the page's thread computed until then, which other processes of the machine do not lengthen
     complaints  errors and warnings on the console, uncaught errors, addresses fetched over the network
     """
 
     page: Any
     seconds: float = 0.0
+    busy: float = 0.0
     complaints: list[str] = field(default_factory=list)
 
     def axe(self, *, open_details: bool = True) -> list[str]:
@@ -102,10 +104,14 @@ def view(browser: Any, tmp_path: Path) -> Iterator[Callable[..., View]]:
         page.on("console", lambda m: m.type in ("error", "warning") and seen.complaints.append(f"{m.type}: {m.text}"))
         page.on("pageerror", lambda error: seen.complaints.append(f"uncaught: {error}"))
         page.on("request", lambda r: r.url.startswith(OWN) or seen.complaints.append(f"network: {r.url}"))
+        tools = page.context.new_cdp_session(page)
+        tools.send("Performance.enable", {"timeDomain": "threadTicks"})
         began = time.perf_counter()
         page.goto(path.resolve().as_uri(), wait_until="load")
         page.evaluate(DRAWN)
         seen.seconds = time.perf_counter() - began
+        figures = {one["name"]: one["value"] for one in tools.send("Performance.getMetrics")["metrics"]}
+        seen.busy = figures["TaskDuration"]
         return seen
 
     yield open_page
