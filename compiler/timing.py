@@ -87,7 +87,8 @@ def _shares(steps: Sequence[Any], sizes: Mapping[str, int]) -> Iterator[Share]:
     found = list(_works(steps, sizes, 1))
     total = sum(w.effort for _, w in found)
     for record, done in found:
-        yield Share(record.op.name, record.origin, done.effort / total if total else 1 / len(found), done)
+        part = done.effort / total if total else 1 / len(found)
+        yield Share(record.op.name, record.origin, part, done, record)
 
 
 def _works(steps: Sequence[Any], sizes: Mapping[str, int], times: int) -> Iterator[tuple[Record, Work]]:
@@ -102,10 +103,10 @@ def _works(steps: Sequence[Any], sizes: Mapping[str, int], times: int) -> Iterat
             inside = set(step.records)
             stored = step.stored if isinstance(step, Step) else inside
             for record in step.records:
-                flops, effort, _ = _work(record, sizes)
+                flops, effort, _ = record_work(record, sizes)
                 # What stays inside a fused kernel is not moved.
-                moved = sum(_bytes(a, sizes) for a in record.args if type(a) is Record and a not in inside)
-                moved += _bytes(record, sizes) if record in stored else 0
+                moved = sum(record_bytes(a, sizes) for a in record.args if type(a) is Record and a not in inside)
+                moved += record_bytes(record, sizes) if record in stored else 0
                 yield record, Work(flops * times, (effort + moved // 8) * times, moved * times)
 
 
@@ -113,7 +114,8 @@ def _shape(shape: Sequence[Size], sizes: Mapping[str, int]) -> tuple[int, ...]:
     return tuple(evaluate(n, sizes) for n in shape)
 
 
-def _work(record: Record, sizes: Mapping[str, int]) -> Work:
+def record_work(record: Record, sizes: Mapping[str, int]) -> Work:
+    """The work of a node of a graph for these numbers behind its named sizes."""
     operands = [a for a in record.args if type(a) is Record and not a.op.many]
     results = record.shape if record.op.many else [record.shape]
     itemsize = (record.dtype[0] if record.op.many else record.dtype).itemsize  # type: ignore[index]
@@ -126,7 +128,8 @@ def _work(record: Record, sizes: Mapping[str, int]) -> Work:
     )
 
 
-def _bytes(record: Record, sizes: Mapping[str, int]) -> int:
+def record_bytes(record: Record, sizes: Mapping[str, int]) -> int:
+    """The bytes of a node's value; none of an op with several results, each of which is a node of its own."""
     if record.op.many:
         return 0
     count = 1

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from engine import origin
+from engine.record import Record
 from engine.work import Work
 
 NOTHING = Work(0, 0, 0)
@@ -13,12 +14,13 @@ NOTHING = Work(0, 0, 0)
 
 @dataclass(slots=True)
 class Share:
-    """An op at a place, and its share of the time, flops and bytes of a span."""
+    """An op at a place, and its share of the time, flops and bytes of a span. ``record``: the node of a graph that it is."""
 
     op: str
     where: origin.Origin
     part: float
     work: Work
+    record: Record | None = None
 
     @property
     def backward(self) -> bool:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MethodType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from eager.tensor import Tensor
 from engine import level, tree
@@ -16,6 +16,7 @@ from tapegraph.debug.entries import fresh
 from tapegraph.define import Compiled, Definition
 from tapegraph.function import Function
 from tapegraph.tracing import argument_arrays, trace_call
+from tapegraph.visual.measures import Call, Measured, checked
 from tapegraph.visual.modules import Names, variables
 from tapegraph.visual.scene import Scene
 from tapegraph.visual.static import Static
@@ -23,17 +24,21 @@ from tapegraph.visual.tape import taken, tape_of
 from tapegraph.visual.twins import twins
 from tapegraph.visual.writing import Places
 
+if TYPE_CHECKING:
+    from compiler.plan import Plan
+
 FAMILIES = ("both", "eager", "static")
 
 
-def scene_of(what: Any, *args: Any, modes: str = "both", **kwargs: Any) -> Scene:
+def scene_of(what: Any, *args: Any, modes: str = "both", measures: Sequence[str] = (), **kwargs: Any) -> Scene:
     """The scene of something.
 
     ``what``: a function, a ``tg.function`` or a training step with the arguments of a call, which is made once in each mode
     (states and gradients are afterwards as they were, effects are left out); a ``tg.function`` called in static mode before,
     without arguments: its latest version; an eager Tensor or a structure of them: the tape behind; a ``Graph``; a compiled
     graph, or a ``Definition`` with the outputs asked for; anything that has a ``scene``. ``modes``: of a call, "eager",
-    "static" or "both". Raises ArgumentError for anything else, and what the call raises.
+    "static" or "both". ``measures``: of a call, some of "seconds", "bytes" (of results), "flops", "error" (from the same graph
+    in float64, in ulp of a value's largest element) and "divergence" (of the modes, relative to it); they cost calls. Raises ArgumentError for anything else, and what the call raises.
     """
     if modes not in FAMILIES:
         raise ArgumentError(f"there is no {modes!r} of a call", op="visualize", fix=f"use one of {', '.join(FAMILIES)}")
@@ -52,7 +57,7 @@ def scene_of(what: Any, *args: Any, modes: str = "both", **kwargs: Any) -> Scene
         tape = tape_of(tensors, places)
         return Scene("the tape", [tape.stage()], places.found)
     if callable(what):
-        return _of_call(what, args, kwargs, modes)
+        return _of_call(what, args, kwargs, modes, checked(measures))
     raise ArgumentError(
         f"there is no picture of a {type(what).__name__}",
         op="visualize",
@@ -65,7 +70,9 @@ def _tensors(what: Any) -> list[Tensor]:
     return leaves if leaves and all(isinstance(leaf, Tensor) for leaf in leaves) else []
 
 
-def _of_call(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], modes: str) -> Scene:
+def _of_call(
+    fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], modes: str, measures: tuple[str, ...]
+) -> Scene:
     if isinstance(fn, MethodType) and isinstance(fn.__func__, Function):
         fn, args = fn.__func__, (fn.__self__, *args)
     function = fn if isinstance(fn, Function) else Function(fn, always=True)
@@ -76,22 +83,32 @@ def _of_call(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, An
     _check(function, args, kwargs)
     names, places = Names(variables(function.body, args, kwargs), function.body), Places()
     scene = Scene(function.__name__, [], places.found)
-    tape = None
+    call = Call(lambda: function.body(*map(_fresh, args), **{k: _fresh(v) for k, v in kwargs.items()}), (), {})
     if modes != "static":
-        tape = taken(function.body, args, kwargs, names, places)
-        scene.stages.append(tape.stage())
+        call.tape = taken(function.body, args, kwargs, names, places)
+        scene.stages.append(call.tape.stage())
     if modes != "eager":
-        given = tuple(tree.map_tree(fresh, a) for a in args)
-        named = {k: tree.map_tree(fresh, v) for k, v in kwargs.items()}
+        given, named = tuple(map(_fresh, args)), {k: _fresh(v) for k, v in kwargs.items()}
         with level.level("off"):
             graph = trace_call(function.body, given, named, function.pinned, function.literal).graph
-        arrays = [a for _, a in argument_arrays(function.body, given, named)]
-        sizes = solve_sizes(graph, {r.attrs["name"]: a.shape for r, a in zip(graph.inputs, arrays, strict=True)})
-        static = Static(graph, names, places)
-        if tape is not None:
-            static.twins = twins(tape, static)
-        _compiled(scene, static, function.fidelity, function.phases, sizes)
+        call.arrays = [a for _, a in argument_arrays(function.body, given, named)]
+        shapes = {r.attrs["name"]: a.shape for r, a in zip(graph.inputs, call.arrays, strict=True)}
+        call.sizes = solve_sizes(graph, shapes)
+        call.static = Static(graph, names, places)
+        if call.tape is not None:
+            call.static.twins = twins(call.tape, call.static)
+        plan = _compiled(scene, call.static, function.fidelity, function.phases, call.sizes)
+        if plan is not None and set(measures) & {"seconds", "error", "divergence"}:
+            from compiler.runtime import Program  # compiles what is not compiled yet
+
+            call.program = Program(plan, graph)
+    if measures:
+        Measured(call, measures).write(scene)
     return scene
+
+
+def _fresh(value: Any) -> Any:
+    return tree.map_tree(fresh, value)
 
 
 def _check(function: Function, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
@@ -118,12 +135,14 @@ def _of_graph(title: str, graph: Graph, names: Names, fidelity: str, phases: boo
     return scene
 
 
-def _compiled(scene: Scene, static: Static, fidelity: str, phases: bool, sizes: Mapping[str, int]) -> None:
-    """Add the stages of a static graph, up to its plan."""
+def _compiled(scene: Scene, static: Static, fidelity: str, phases: bool, sizes: Mapping[str, int]) -> Plan | None:
+    """Add the stages of a static graph, up to its plan; that one, where there is any."""
     from tapegraph.visual.plans import plan_stage, planned  # numba comes in only where something is compiled
 
     scene.stages += static.stages(fidelity, phases)
-    if fidelity != "bitwise":  # else each op is computed by its NumPy kernel
-        found = planned(static.graph, fidelity, phases, sizes)
-        scene.stages.append(plan_stage(static, found))
-        scene.kernels |= found.kernels
+    if fidelity == "bitwise":  # each op is computed by its NumPy kernel
+        return None
+    found = planned(static.graph, fidelity, phases, sizes)
+    scene.stages.append(plan_stage(static, found))
+    scene.kernels |= found.kernels
+    return found.plan

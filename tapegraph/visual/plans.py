@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from compiler.buffers import Buffer
 from compiler.control import Turn
@@ -14,15 +13,13 @@ from compiler.step import Step
 from engine.control.body import Body
 from engine.lowering import View
 from engine.record import Record
-from engine.sizes import evaluate
 from graph.graph import Graph
 from graph.phases import optimize
 from tapegraph.visual.scene import Kernel, Stage
 from tapegraph.visual.static import Static
-from tapegraph.visual.subprograms import named
+from tapegraph.visual.subprograms import named, steps
 
 NAMED = 5  # ops in the name of a kernel
-_UNKNOWN = -1  # of a loop whose number of steps only the call knows
 
 
 @dataclass
@@ -76,15 +73,13 @@ class Planned:
                 self.of[record] = copied  # put together from parts
 
     def _turn(self, turn: Turn, number: str, times: int) -> None:
-        steps = 1
-        if turn.kind == "loop":
-            limit = evaluate(turn.limit, self.sizes) if _known(turn.limit, self.sizes) else _UNKNOWN
-            steps = limit if limit >= 0 else 1
         by_name = dict(named(turn.record))
         bodies = [by_name["test"], by_name["body"]] if "test" in by_name else list(by_name.values())
         for part, (body, plan) in enumerate(zip(bodies, turn.parts, strict=True)):
             self.bodies[body] = plan
-            self._read(plan, f"{number}{'abcdefghijklmnopqrstuvwxyz'[part % 26]}.", times * steps)
+            self._read(
+                plan, f"{number}{'abcdefghijklmnopqrstuvwxyz'[part % 26]}.", times * steps(turn.record, self.sizes)
+            )
 
     def _lies(self, record: Record, buffer: Buffer) -> str:
         before = self._buffers.setdefault(buffer, [])
@@ -94,10 +89,6 @@ class Planned:
             found += f", over {before[-1].op.name} of {before[-1].spec}, which nobody reads any more"
         before.append(record)
         return found
-
-
-def _known(size: Any, sizes: Mapping[str, int]) -> bool:
-    return isinstance(size, int) or size.names() <= sizes.keys()
 
 
 def _name(records: list[Record]) -> str:

@@ -194,6 +194,10 @@ class Static:
             stack += new
         return None
 
+    def roles(self) -> dict[str, str]:
+        """What nodes of the latest stage are to the caller."""
+        return {self.ids[r]: told for r, told in results_of(self.graph, self.names).items()}
+
     def name_of(self, record: Record) -> str:
         """What a leaf is called; "" for what is none."""
         return self._leaves.get(record, "") or str(record.attrs["name"]) if record.op is LEAF else ""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 from engine.control.body import Body, bodies_of
 from engine.record import Record
+from engine.sizes import evaluate
 
 
 def named(control: Record) -> list[tuple[str, Body]]:
@@ -15,6 +16,12 @@ def named(control: Record) -> list[tuple[str, Body]]:
         word = next((k for k, v in control.attrs.items() if v is body), "")
         found.append((word or f"branch {len(found)}", body))
     return found
+
+
+def steps(control: Record, sizes: Mapping[str, int]) -> int:
+    """How often a call runs the subprograms of a control op; 1 where only the data can tell."""
+    length = control.attrs.get("length", 1)
+    return evaluate(length, sizes) if isinstance(length, int) or length.names() <= sizes.keys() else 1
 
 
 def operands(control: Record, word: str, body: Body) -> list[Record | None]:

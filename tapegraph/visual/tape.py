@@ -32,9 +32,10 @@ from tapegraph.visual.writing import Places, attributes, notes, sizes, types
 
 @dataclass(frozen=True)
 class Applied:
-    """An op that was applied: what its node is known by outside of the scene. ``value``: its result, or a list of them."""
+    """An op that was applied, and its result, or a list of them. ``op``: None for a step of an optimizer in blocks."""
 
-    op: str
+    name: str
+    op: Op | None
     where: origin.Origin
     value: Any
 
@@ -52,6 +53,7 @@ class Tape(Log):
         super().__init__()
         self.nodes: dict[str, Node] = {}
         self.applied: dict[str, Applied] = {}
+        self.timed: list[list[str]] = []  # the nodes that each stretch of time is spent on, in order
         self.modules: tuple[Any, ...] = ()
         self.paused = False
         self._known: dict[int, str] = {}  # by handle, array or record
@@ -137,7 +139,8 @@ class Tape(Log):
                 attrs=attributes(event.op, event.attrs) | notes(words, event.result if event.op.many else ()),
             )
         )
-        self.applied[made] = Applied(event.op.name, event.origin, arrays if event.op.many else arrays[0])
+        self.timed.append([made])
+        self.applied[made] = Applied(event.op.name, event.op, event.origin, arrays if event.op.many else arrays[0])
         for thing in results:
             record = thing._record if type(thing) is Tensor else None
             if record is not None and record.op is RESULT:
@@ -160,6 +163,7 @@ class Tape(Log):
     def stepped(self, name: str, optimizer: Any) -> None:
         """Note a step of an optimizer that computed in blocks, without ops."""
         where = origin.capture(1, 3)
+        self.timed.append([])
         for parameter in (p for group in optimizer.param_groups for p in group["params"]):
             if parameter._grad is None:
                 continue
@@ -179,7 +183,8 @@ class Tape(Log):
                 place=number,
             )
             self._states[parameter] = self._add(made)
-            self.applied[made.id] = Applied(name, where, parameter._value)
+            self.timed[-1].append(made.id)
+            self.applied[made.id] = Applied(name, None, where, parameter._value)
             self._is(parameter._value, made.id)
 
     def written(self, record: Record) -> None:
@@ -200,7 +205,7 @@ class Tape(Log):
             attrs=attributes(record.op, record.attrs) | notes(words, record.spec if record.op.many else ()),
         )  # fmt: skip
         self._is(record, self._add(made))
-        self.applied[made.id] = Applied(record.op.name, record.origin, record.value)
+        self.applied[made.id] = Applied(record.op.name, record.op, record.origin, record.value)
 
     def node(self, record: Record) -> Node:
         """The node of a record that was written."""

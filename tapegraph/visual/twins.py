@@ -19,7 +19,7 @@ def twins(tape: Tape, static: Static) -> dict[str, str]:
     """
     applied: dict[Hashable, list[str]] = {}
     for number, one in tape.applied.items():
-        applied.setdefault(_key(one.op, one.where), []).append(number)
+        applied.setdefault(_key(one.name, one.where), []).append(number)
     groups: dict[Hashable, dict[int, list[Record]]] = {}
     for record in static.traced.nodes:
         if record.args or record.op.name != "leaf":

@@ -49,7 +49,7 @@ class Places:
             text = at.text
             # An expression over several lines is marked to the end of its first.
             end = at.end_column if at.end_line == at.line else len(text)
-            self.found.append(Place(at.address.rpartition(":")[0], at.line, at.column, end, text, at.function))
+            self.found.append(Place(origin.as_written(at.file), at.line, at.column, end, text, at.function))
         return number
 
 
