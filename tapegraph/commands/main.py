@@ -15,8 +15,8 @@ from tapegraph.commands.options import Parser, nearest
 FINE, FAILED, USAGE, INTERRUPTED, CLOSED = 0, 1, 2, 130, 141
 GROUPS = {  # what a person wants: the commands that do it, each a module beside this one
     "Compare both modes": ("compare", "bench", "bugs", "fuzz"),
-    "Look something up": ("ops",),
-    "This machine": ("info", "cache"),
+    "Look something up": ("ops", "explain"),
+    "This machine": ("info", "cache", "completion"),
 }
 COMMANDS = tuple(name for names in GROUPS.values() for name in names)
 ABOUT = "One program, two engines: a dynamic tape and a compiled static graph, and an honest comparison between them."
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if words and given[0] == words[0] and words[0] not in COMMANDS:
         hint = nearest(words[0], COMMANDS)
         return _refused("tapegraph", f"there is no command {words[0]!r}{hint or '; tapegraph --help lists them'}")
-    options = _parser().parse_args(given)
+    options = parsers()[0].parse_args(given)
     try:
         status = int(options.run(options))
         sys.stdout.flush()
@@ -84,17 +84,19 @@ def module(command: str) -> ModuleType:
     return import_module(f"tapegraph.commands.{command}")
 
 
-def _parser() -> Parser:
+def parsers() -> tuple[Parser, dict[str, Parser]]:
+    """The parser of the whole command line, and those of the commands by name."""
     parser = Parser(prog="tapegraph", add_help=False)
-    parser.add_argument("-h", "--help", action=_Help, nargs=0)
-    parser.add_argument("--version", action=_Version, nargs=0)
+    parser.add_argument("-h", "--help", action=_Help, nargs=0, help="what there is")
+    parser.add_argument("--version", action=_Version, nargs=0, help="the version")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
+    made = {}
     for name in COMMANDS:
         found = module(name)
-        command = commands.add_parser(name, description=found.DESCRIPTION, examples=found.EXAMPLES)
+        command = made[name] = commands.add_parser(name, description=found.DESCRIPTION, examples=found.EXAMPLES)
         found.add(command)
         command.set_defaults(run=found.run, parser=command)
-    return parser
+    return parser, made
 
 
 class _Help(argparse.Action):

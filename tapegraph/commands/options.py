@@ -71,6 +71,11 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {found[0]}?" if found else ""
 
 
+def offer(action: argparse.Action, words: Callable[[], Iterable[str]]) -> None:
+    """Let a shell's completion offer these words where the argument stands."""
+    action.words = words  # type: ignore[attr-defined]
+
+
 class Parser(argparse.ArgumentParser):
     """A parser whose messages are one line and whose help ends with examples.
 
