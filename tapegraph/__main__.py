@@ -2,6 +2,6 @@
 
 import sys
 
-from tapegraph.commands.main import main
+from tapegraph_command import main
 
 sys.exit(main())

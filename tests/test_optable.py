@@ -227,7 +227,7 @@ def test_every_row_points_at_its_definition():
 
 def test_command():
     found = subprocess.run(
-        [sys.executable, "-m", "tapegraph", "ops", "matmul", "softmax"],
+        [sys.executable, "-m", "tapegraph", "ops", "matmul", "softmax", "--markdown"],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -239,7 +239,7 @@ def test_command():
         [sys.executable, "-m", "tapegraph", "ops", "no_such_op"], cwd=ROOT, capture_output=True, text=True, timeout=60
     )
     assert wrong.returncode == 2
-    assert "no op has a name like no_such_op" in wrong.stderr
+    assert "no op has a name like 'no_such_op'" in wrong.stderr
 
 
 @pytest.mark.parametrize("hidden", [False, True])

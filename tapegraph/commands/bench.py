@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import tapegraph as tg
 from tapegraph.commands import output
-from tapegraph.commands.options import listed, pair, whole
+from tapegraph.commands.options import listed, offer, pair, whole
 from tapegraph.written import write
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 PEERS = ("torch", "torch.compile", "jax", "pytensor", "numpy")
 PICTURES = (".png", ".svg", ".pdf")
 WIDTH = 170  # columns of tables that go to a file
-SUMMARY = "measure both modes beside PyTorch, JAX and others on the same work"
 DESCRIPTION = (
     "Run workloads in static and eager mode and in the peers that are installed, each in a process of its own, by turns, "
     "after comparing that all compute the same. Ctrl-C ends it early and shows what it has. Ends with status 1 where a mode "
@@ -36,10 +35,14 @@ EXAMPLES = (
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.add_argument("--suite", choices=("quick", "all"), default="quick", help="which workloads (default: quick)")
-    parser.add_argument(
+    workload = parser.add_argument(
         "--workload", nargs="+", default=[], metavar="NAME", help="these instead: a name, how it begins, or a FILE.py"
     )
-    parser.add_argument("--peers", type=listed(str), default=PEERS, metavar="A,B", help=f"default: {','.join(PEERS)}")
+    offer(workload, _shipped)
+    peers = parser.add_argument(
+        "--peers", type=listed(str), default=PEERS, metavar="A,B", help=f"default: {','.join(PEERS)}"
+    )
+    offer(peers, lambda: PEERS)
     parser.add_argument("--threads", type=listed(whole(1)), default=[1], metavar="N,N", help="default: 1")
     parser.add_argument("--rounds", type=whole(1), default=15, metavar="N", help="turns of each (default: 15)")
     parser.add_argument(
@@ -49,7 +52,18 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--peer-python", type=pair, action="append", default=[], metavar="PEER=PYTHON", help="a peer's own interpreter"
     )
-    output.add(parser, (".json", *PICTURES))
+    output.add(parser, (".json", *PICTURES), dict.fromkeys(PICTURES, _matplotlib))
+
+
+def _shipped() -> list[str]:
+    from tapegraph.bench import suite
+
+    return [workload.name for workload in suite.shipped()]
+
+
+def _matplotlib() -> None:
+    if importlib.util.find_spec("matplotlib") is None:
+        raise ImportError("this picture is made with matplotlib: pip install 'tapegraph[notebooks]'")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -103,8 +117,6 @@ def _checked(options: argparse.Namespace) -> list[Workload]:
         if peer not in CONTENDERS or peer in OURS:
             known = ", ".join(name for name in CONTENDERS if name not in OURS)
             refuse(f"there is no peer {peer!r}; choose from {known}")
-    if any(path.suffix.lower() in PICTURES for path in options.save) and not importlib.util.find_spec("matplotlib"):
-        refuse("a picture needs matplotlib: pip install 'tapegraph[notebooks]'")
     try:
         return suite.chosen(options.suite, options.workload)
     except ValueError as wrong:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from tapegraph.bugs.contenders import PEERS
 from tapegraph.commands import output
-from tapegraph.commands.options import listed, pair, whole
+from tapegraph.commands.options import listed, offer, pair, whole
 
 if TYPE_CHECKING:
     from tapegraph.bugs.results import Found
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 TIERS = ("S", "N", "T", "Q", "R")
 WIDTH = 170  # columns of tables that go to a file
-SUMMARY = "measure how easy both modes and their peers are to debug: DX-100"
 DESCRIPTION = (
     "Run programs with one seeded bug each, and their clean twins, in both modes and in the peers that are installed, a "
     "process for each; score from 0 to 100 what each says about the bug: whether it is found, how early, at which line and "
@@ -36,7 +35,10 @@ EXAMPLES = (
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    parser.add_argument("--peers", type=listed(str), default=PEERS, metavar="A,B", help=f"default: {','.join(PEERS)}")
+    peers = parser.add_argument(
+        "--peers", type=listed(str), default=PEERS, metavar="A,B", help=f"default: {','.join(PEERS)}"
+    )
+    offer(peers, lambda: PEERS)
     parser.add_argument("--tier", type=listed(str), default=TIERS, metavar="S,N", help=f"default: {','.join(TIERS)}")
     parser.add_argument("--only", default="", metavar="NAME", help="templates with this in their name; no probes then")
     parser.add_argument(
@@ -52,7 +54,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--peer-python", type=pair, action="append", default=[], metavar="PEER=PYTHON", help="a peer's own interpreter"
     )
-    output.add(parser, (".json", ".html"))
+    output.add(parser, (".json", ".html"), {".html": output.page})
 
 
 def run(options: argparse.Namespace) -> int:

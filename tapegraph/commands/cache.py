@@ -15,7 +15,6 @@ from tapegraph.commands.options import whole
 if TYPE_CHECKING:
     from compiler.shelf import Item
 
-SUMMARY = "list or clear what is kept of compiled kernels: ls, clear, path"
 DESCRIPTION = (
     "Compiled kernels are kept on disk, so that a program that runs again starts quickly. ls lists them, the newest first: "
     "what each computes, its size and age, and whether this Python, numba and CPU can use it. clear deletes them: it asks "

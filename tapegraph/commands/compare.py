@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from tapegraph.comparison.measurement import Measurement
 
 MODELS = ("mlp", "logistic", "deep")  # as in comparison.digits, which --help does without
-SUMMARY = "what compiling buys and costs, for a function of your own or for digits"
 DESCRIPTION = (
     "Run a function in eager and in static mode, from the same states on the same arguments, by turns. Shows whether both "
     "compute the same, how fast each is, what compiling costs and after how many calls it has paid, what is compiled again, "
@@ -68,7 +67,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     digits.add_argument("--batch-size", type=whole(1), metavar="N", help="images a step (default: 32)")
     digits.add_argument("--seed", type=whole(0), metavar="N", help="of weights and batches (default: 0)")
     digits.add_argument("--dtype", choices=("float32", "float64"), help="default: float32")
-    output.add(parser, (".json", ".html"))
+    output.add(parser, (".json", ".html"), {".html": output.page})
 
 
 def run(options: argparse.Namespace) -> int:

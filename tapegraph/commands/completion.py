@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 
-SUMMARY = "print a script with which bash, zsh or fish completes commands and options"
 DESCRIPTION = (
     "Print a completion script. Nothing of tapegraph runs when a key is pressed; make it anew after an update."
 )
@@ -23,10 +22,11 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print it; 0."""
-    from tapegraph.commands.main import module, parsers
+    from tapegraph.commands.main import parsers
     from tapegraph.commands.shells import script, words
+    from tapegraph_command import COMMANDS
 
     top, commands = parsers()
-    known = {name: (module(name).SUMMARY, words(parser)) for name, parser in commands.items()}
+    known = {name: (COMMANDS[name], words(parser)) for name, parser in commands.items()}
     print(script(options.shell, known, [word for word in words(top) if word.names]), end="")
     return 0

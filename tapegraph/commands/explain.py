@@ -7,7 +7,6 @@ import argparse
 from tapegraph.commands import output
 from tapegraph.commands.options import offer
 
-SUMMARY = "what an error or a notice means, and what to do about it"
 DESCRIPTION = (
     "Explain an error, a notice or a subject by name: what it means, a program that provokes it, and the program put right. "
     "Without a name, list them."

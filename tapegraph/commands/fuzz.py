@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tapegraph.commands import output
-from tapegraph.commands.options import listed, whole
+from tapegraph.commands.options import listed, offer, whole
 
 if TYPE_CHECKING:
     from tapegraph.fuzz.search import Tally
 
-SUMMARY = "write random programs and check that both modes mean the same by them"
 DESCRIPTION = (
     "Write random programs, run each line by line and in several compiled ways, and compare results, states, gradients, "
     "random streams and errors. What rounding explains is told apart by running the program with random last bits. A "
@@ -32,12 +31,19 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=whole(0), default=0, metavar="N", help="which programs (default: 0)")
     parser.add_argument("--first", type=whole(0), default=0, metavar="N", help="the number of the first (default: 0)")
     parser.add_argument("--jobs", type=whole(1), default=1, metavar="N", help="processes at work (default: 1)")
-    parser.add_argument("--ways", type=listed(str), default=[], metavar="A,B", help="only these ways, always")
+    ways = parser.add_argument("--ways", type=listed(str), default=[], metavar="A,B", help="only these ways, always")
+    offer(ways, _ways)
     parser.add_argument(
         "--ops", nargs="+", default=[], metavar="MODULE", help="modules with ops of your own to use as well"
     )
     parser.add_argument("--tests", type=Path, metavar="DIR", help="write a test into DIR for each difference")
     output.add(parser)
+
+
+def _ways() -> list[str]:
+    from tapegraph.fuzz.ways import WAYS
+
+    return list(WAYS)
 
 
 def run(options: argparse.Namespace) -> int:

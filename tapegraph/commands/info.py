@@ -8,7 +8,6 @@ from typing import Any
 
 from tapegraph.commands import output
 
-SUMMARY = "what is installed and what it runs on: versions, CPU, threads, BLAS, cache"
 DESCRIPTION = (
     "Show what a report of a problem, or of a measurement, should say: versions, processor, threads, BLAS libraries, memory, "
     "the cache of compiled kernels, which peers and extras are installed, and the environment variables that count."

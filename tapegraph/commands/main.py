@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 import traceback
@@ -10,21 +9,11 @@ from collections.abc import Sequence
 from importlib import import_module
 from types import ModuleType
 
-from tapegraph.commands.options import Parser, nearest
+import tapegraph as tg
+from tapegraph.commands.options import Parser
+from tapegraph_command import COMMANDS, answered
 
-FINE, FAILED, USAGE, INTERRUPTED, CLOSED = 0, 1, 2, 130, 141
-GROUPS = {  # what a person wants: the commands that do it, each a module beside this one
-    "Compare both modes": ("compare", "bench", "bugs", "fuzz"),
-    "Look something up": ("ops", "explain"),
-    "This machine": ("info", "cache", "completion"),
-}
-COMMANDS = tuple(name for names in GROUPS.values() for name in names)
-ABOUT = "One program, two engines: a dynamic tape and a compiled static graph, and an honest comparison between them."
-EXAMPLES = (
-    ("tapegraph compare", "train on handwritten digits in both modes and compare them"),
-    ("tapegraph bench --peers torch,jax", "both modes beside PyTorch and JAX on the same work"),
-    ("tapegraph ops softmax", "what the op library knows about an op"),
-)
+FAILED, USAGE, INTERRUPTED, CLOSED = 1, 2, 130, 141
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,14 +22,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns 0; 1 where what was checked is not so (the modes disagree, say); 2 where the command could not be done; 130
     where it was interrupted; 141 where the reader of its output went away.
     """
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    words = [word for word in given if not word.startswith("-")]
-    if not given:
-        print(helped())
-        return FINE
-    if words and given[0] == words[0] and words[0] not in COMMANDS:
-        hint = nearest(words[0], COMMANDS)
-        return _refused("tapegraph", f"there is no command {words[0]!r}{hint or '; tapegraph --help lists them'}")
+    given = sys.argv[1:] if arguments is None else arguments
+    answer = answered(given)
+    if answer is not None:
+        return answer
     options = parsers()[0].parse_args(given)
     try:
         status = int(options.run(options))
@@ -63,8 +48,8 @@ def told(error: Exception) -> str:
     from engine.errors import TapegraphError
 
     text = str(error) or type(error).__name__
-    if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {error.strerror}"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
     if isinstance(error, TapegraphError):
         return text
     last = traceback.extract_tb(error.__traceback__)[-1]
@@ -80,15 +65,15 @@ def _refused(command: str, message: str) -> int:
 
 
 def module(command: str) -> ModuleType:
-    """The module of a command: SUMMARY, DESCRIPTION, EXAMPLES, ``add(parser)`` and ``run(options)``."""
+    """The module of a command: DESCRIPTION, EXAMPLES, ``add(parser)`` and ``run(options)``."""
     return import_module(f"tapegraph.commands.{command}")
 
 
 def parsers() -> tuple[Parser, dict[str, Parser]]:
     """The parser of the whole command line, and those of the commands by name."""
     parser = Parser(prog="tapegraph", add_help=False)
-    parser.add_argument("-h", "--help", action=_Help, nargs=0, help="what there is")
-    parser.add_argument("--version", action=_Version, nargs=0, help="the version")
+    parser.add_argument("-h", "--help", action="store_true", help="what there is")
+    parser.add_argument("--version", action="version", version=f"tapegraph {tg.__version__}", help="the version")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
     made = {}
     for name in COMMANDS:
@@ -97,37 +82,3 @@ def parsers() -> tuple[Parser, dict[str, Parser]]:
         found.add(command)
         command.set_defaults(run=found.run, parser=command)
     return parser, made
-
-
-class _Help(argparse.Action):
-    def __call__(self, parser: argparse.ArgumentParser, *rest: object) -> None:
-        print(helped())
-        parser.exit()
-
-
-class _Version(argparse.Action):
-    def __call__(self, parser: argparse.ArgumentParser, *rest: object) -> None:
-        import tapegraph as tg
-
-        print(f"tapegraph {tg.__version__}")
-        parser.exit()
-
-
-def helped() -> str:
-    """What ``tapegraph --help`` prints."""
-    lines = ["usage: tapegraph COMMAND [OPTIONS]", "", ABOUT]
-    for title, names in GROUPS.items():
-        lines += ["", f"{title}:", *(f"  {name:<12}{module(name).SUMMARY}" for name in names)]
-    lines += [
-        "",
-        "Options:",
-        f"  {'--help, -h':<12}this page; after a COMMAND, its own",
-        f"  {'--version':<12}the version",
-    ]
-    wide = max(len(command) for command, _ in EXAMPLES) + 3
-    lines += ["", "Examples:", *(f"  {command:<{wide}}{what}" for command, what in EXAMPLES)]
-    return "\n".join(lines)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -6,12 +6,11 @@ import argparse
 from typing import TYPE_CHECKING
 
 from tapegraph.commands import output
-from tapegraph.commands.options import nearest
+from tapegraph_command import nearest
 
 if TYPE_CHECKING:
     from tapegraph.opcard import Card
 
-SUMMARY = "what an op does: domain, gradient, native code, ONNX name; or list them all"
 DESCRIPTION = (
     "Show all that the op library knows of a function: signature, dtypes, domain, gradient, native code, ONNX name and where "
     "it is defined. Of several names, or a part of a name, and without one, list the functions."
@@ -62,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
             for row in chosen:
                 cut = out.page.width - wide - 2 if out.page.is_terminal else None
                 out.show(f"{row.name:<{wide}}  {row.text[:cut]}", markup=False, soft_wrap=True)
-            if not names:
+            if not names and not out.json:
                 out.note(f"{len(chosen)} functions; tapegraph ops NAME shows one in full")
         out.deliver({"ops": [vars(row) for row in chosen]})
     return 0

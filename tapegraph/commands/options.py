@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from tapegraph.written import unwritable
+from tapegraph_command import nearest
 
 
 def whole(least: int) -> Callable[[str], int]:
@@ -61,14 +62,6 @@ def file(text: str) -> Path:
     if problem := unwritable(path):
         raise argparse.ArgumentTypeError(problem)
     return path
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """``; did you mean ...?`` with what is spelt most like a word, or nothing."""
-    from difflib import get_close_matches
-
-    found = get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f"; did you mean {found[0]}?" if found else ""
 
 
 def offer(action: argparse.Action, words: Callable[[], Iterable[str]]) -> None:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import tapegraph as tg
 from tapegraph.commands.options import file
@@ -21,13 +21,26 @@ if TYPE_CHECKING:
 Show = Callable[[str, int, int], None]  # what is being done, how much of it is done, how much there is
 
 
-def add(parser: argparse.ArgumentParser, suffixes: Sequence[str] = (".json",)) -> None:
-    """Add the options that every command with figures has; ``suffixes``: of the files that it can write."""
+def add(
+    parser: argparse.ArgumentParser,
+    suffixes: Sequence[str] = (".json",),
+    needs: Mapping[str, Callable[[], None]] | None = None,
+) -> None:
+    """Add the options that every command with figures has.
+
+    ``suffixes``: of the files that it can write. ``needs``: by suffix, a function that raises ImportError with a way to
+    help it where something is not installed that such a file is made with; it is asked before anything is run.
+    """
 
     def saved(name: str) -> Path:
         path = file(name)
         if path.suffix.lower() not in suffixes:
             raise argparse.ArgumentTypeError(f"{name} should end in {' or '.join(suffixes)}")
+        if needs and path.suffix.lower() in needs:
+            try:
+                needs[path.suffix.lower()]()
+            except ImportError as missing:
+                raise argparse.ArgumentTypeError(str(missing)) from None
         return path
 
     parser.add_argument("--json", action="store_true", help="print the figures as JSON, and nothing else, on stdout")
@@ -39,12 +52,19 @@ def add(parser: argparse.ArgumentParser, suffixes: Sequence[str] = (".json",)) -
         metavar="FILE",
         help=f"also write FILE, as its suffix says ({', '.join(suffixes)}); may be repeated",
     )
-    colour(parser)
-
-
-def colour(parser: argparse.ArgumentParser) -> None:
-    """Add the option that every command has that may print in colour."""
     parser.add_argument("--no-color", action="store_true", help="plain text; so does NO_COLOR in the environment")
+
+
+def page() -> None:
+    """Raise ImportError where pages of HTML cannot be made."""
+    from tapegraph.report.templates import needed
+
+    needed()
+
+
+def _gone() -> NoReturn:
+    """The reader of a pipe went away."""
+    raise
 
 
 class Output:
@@ -58,7 +78,7 @@ class Output:
         self.files: list[Path] = getattr(options, "save", [])
         self._plain = options.no_color or bool(os.environ.get("NO_COLOR"))
         self._width = width
-        self._stdout = sys.stdout
+        self._stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115  # None where a shell closed it
 
     def __enter__(self) -> Output:
         if self.json:
@@ -81,7 +101,9 @@ class Output:
     def _console(self, file: Any, width: int | None) -> Console:
         from rich.console import Console
 
-        return Console(file=file, highlight=False, width=width, color_system=None if self._plain else "auto")
+        console = Console(file=file, highlight=False, width=width, color_system=None if self._plain else "auto")
+        console.on_broken_pipe = _gone  # type: ignore[method-assign]  # rich would end the process
+        return console
 
     def show(self, *parts: RenderableType, **style: Any) -> None:
         """Print a part of the report; nothing with ``--json``."""

@@ -52,16 +52,20 @@ def _options(found: Sequence[Word]) -> str:
 
 
 def _bash(commands: dict[str, tuple[str, list[Word]]], top: Sequence[Word]) -> Iterator[str]:
-    yield "# tapegraph's completion for bash; save it as ~/.local/share/bash-completion/completions/tapegraph"
+    yield "# Completion of tapegraph for bash; save it as ~/.local/share/bash-completion/completions/tapegraph"
     yield "_tapegraph() {"
     yield '    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]} known="" head='
     yield "    COMPREPLY=()"
     yield f'    ((COMP_CWORD == 1)) && command="" known="{" ".join(commands)} {_options(top)}"'
     yield "    case $command:$before in"
     for name, (_, found) in commands.items():
+        following: dict[tuple[str, ...], list[str]] = {}
         for word in found:
-            if word.names and word.takes:
-                yield f"    {'|'.join(f'{name}:{option}' for option in word.names)}) known={shlex.quote(' '.join(word.words))} ;;"
+            if word.takes:
+                following.setdefault(word.words, []).extend(f"{name}:{option}" for option in word.names)
+        for follows, options in following.items():
+            if options:
+                yield f"    {'|'.join(options)}) known={shlex.quote(' '.join(follows))} ;;"
         alone = [w for word in found if not word.names for w in word.words]
         yield f"    {name}:*) if [[ $word == -* ]]; then known={shlex.quote(_options(found))}"
         yield f"        else known={shlex.quote(' '.join(alone))}; fi ;;"
@@ -76,7 +80,7 @@ def _bash(commands: dict[str, tuple[str, list[Word]]], top: Sequence[Word]) -> I
 
 def _zsh(commands: dict[str, tuple[str, list[Word]]], top: Sequence[Word]) -> Iterator[str]:
     yield "#compdef tapegraph"
-    yield "# tapegraph's completion for zsh; save it as _tapegraph in a folder of $fpath"
+    yield "# Completion of tapegraph for zsh; save it as _tapegraph in a folder of $fpath"
     yield "_tapegraph() {"
     yield "    if ((CURRENT == 2)); then"
     described = [f"{name}:{summary}" for name, (summary, _) in commands.items()]
@@ -108,7 +112,7 @@ def _zsh_word(option: str, word: Word) -> str:
 
 
 def _fish(commands: dict[str, tuple[str, list[Word]]], top: Sequence[Word]) -> Iterator[str]:
-    yield "# tapegraph's completion for fish; save it as ~/.config/fish/completions/tapegraph.fish"
+    yield "# Completion of tapegraph for fish; save it as ~/.config/fish/completions/tapegraph.fish"
     yield "complete -c tapegraph -f"
     for name, (summary, _) in commands.items():
         yield f"complete -c tapegraph -n __fish_use_subcommand -a {name} -d {_fish_quoted(summary)}"
