@@ -26,6 +26,8 @@ _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _OURS = tuple(
     os.path.join(_ROOT, package) + os.sep for package in ("engine", "eager", "graph", "compiler", "tapegraph")
 )
+# A program that comes with the library and uses it as the user's do.
+_PROGRAMS = (os.path.join(_ROOT, "tapegraph", "comparison", "digits.py"),)
 # What runs the user's program and is not part of it: Python's own library, notebooks, test runners.
 _LIBRARY = os.path.dirname(os.__file__) + os.sep
 _HOSTS = (
@@ -46,7 +48,8 @@ def is_user_file(filename: str) -> bool:
         path = os.path.abspath(filename) if not filename.startswith("<") else filename
         installed = f"{os.sep}site-packages{os.sep}" in path or f"{os.sep}dist-packages{os.sep}" in path
         host = (path.startswith(_LIBRARY) and not installed) or any(name in path for name in _HOSTS)
-        known = not path.startswith((*_OURS, _NUMPY)) and not host and not filename.startswith("<frozen")
+        ours = path.startswith((*_OURS, _NUMPY)) and path not in _PROGRAMS
+        known = not ours and not host and not filename.startswith("<frozen")
         _is_user[filename] = known
     return known
 

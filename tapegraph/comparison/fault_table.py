@@ -17,6 +17,7 @@ from tapegraph.visual.palette import TERMINAL
 
 SPLIT = 116  # columns from which messages stand side by side
 KEEP = 9  # lines of a message
+NOTABLE = 10  # points by which modes differ
 WHOLE = 2  # faults that are shown with their messages
 COLOURS = {"raised": "green", "warned": "yellow", "silent": "bold red", "allowed": "dim"}
 
@@ -68,18 +69,20 @@ def _tally(faults: list[Fault]) -> Table:
 
 
 def telling(faults: list[Fault]) -> list[Fault]:
-    """The faults whose messages are worth reading in full: where the modes differ most, and the best that all say."""
+    """The faults whose messages are worth reading in full: where the modes differ most, and the best of each sort."""
 
     def apart(fault: Fault) -> float:
         points = [said.points for said in fault.verdicts.values()]
         return max(points) - min(points)
 
-    spoken = [f for f in faults if any(said.message for said in f.verdicts.values())]
-    differing = sorted((f for f in spoken if apart(f) >= 5), key=apart, reverse=True)[:1]
-    raised = [f for f in spoken if all(v.found == "raised" for v in f.verdicts.values()) and f not in differing]
-    alike = sorted(raised, key=lambda f: -min(v.points for v in f.verdicts.values()))
-    chosen = [*differing, *alike][:WHOLE]
-    return [f for f in faults if f in chosen]
+    def best(found: str) -> list[Fault]:
+        same = [f for f in faults if all(said.found == found for said in f.verdicts.values())]
+        return sorted(same, key=lambda f: -min(said.points for said in f.verdicts.values()))[:1]
+
+    differing = [f for f in faults if apart(f) >= NOTABLE and any(said.message for said in f.verdicts.values())]
+    wanted = [*sorted(differing, key=apart, reverse=True)[:1], *best("raised"), *best("warned")]
+    chosen = [id(f) for f in wanted][:WHOLE]
+    return [f for f in faults if id(f) in chosen]
 
 
 def _whole(fault: Fault) -> RenderableType:

@@ -28,7 +28,9 @@ def table(found: Profiles, by: str = "line", limit: int = SHOWN) -> Table:
     if rest := rows[limit:]:
         sums = {mode: sum(getattr(row, f"{mode}_ms") or 0.0 for row in rest) for mode in modes}
         made.add_row(f"{plural(len(rest), by)} more", *_cells(modes, sums))
-    made.add_row("in Python around them", *_cells(modes, found.elsewhere), style="dim")
+    made.add_row(
+        "in Python around them", *_cells(modes, {mode: found.elsewhere[mode] or None for mode in modes}), style="dim"
+    )
     made.add_row("a call when nobody watches", *_cells(modes, found.call), style="dim")
     return made
 

@@ -140,6 +140,14 @@ def _tried(action: Callable[[], Any]) -> bytes:
         return pickle.dumps((False, RuntimeError(f"{type(error).__name__}: {error}")))
 
 
+def _silent() -> None:
+    """Nothing is read from a terminal, nor shown there or in a notebook."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for number in (0, 1, 2):
+        os.dup2(nowhere, number)
+    sys.stdout, sys.stderr = (open(number, "w", encoding="utf-8", closefd=False) for number in (1, 2))  # noqa: SIM115
+
+
 class Copies:
     """Runs programs in copies of this process, which itself is left as it is."""
 
@@ -180,6 +188,7 @@ class Copies:
             if pid == 0:
                 try:
                     gc.disable()  # a collection touches every object, and so has the system copy all memory
+                    _silent()
                     out.write_bytes(_tried(action))
                 finally:
                     os._exit(0)

@@ -231,7 +231,7 @@ def shows(change: Change, said: FaultVerdict, bug: dict[str, Any]) -> bool:
 
 
 def spread(pool: list[Change], used: list[Change], parameters: tuple[str, ...]) -> Change:
-    """The change that is farthest from those made already, in the deepest function, in a variable, by an op of ours.
+    """The change that is farthest from those made already, on a line that has few, in a variable, by an op of ours.
 
     Where peers are to follow, arguments come first.
     """
@@ -241,9 +241,10 @@ def spread(pool: list[Change], used: list[Change], parameters: tuple[str, ...]) 
     def worth(change: Change) -> float:
         here = change.site.order / last
         apart = min((abs(here - other.site.order / last) for other in used), default=1.0)
-        fresh = all(change.edit.span[0] != other.edit.span[0] or change.edit.file != other.edit.file for other in used)
+        place = change.edit.file, change.edit.span[0]
+        fresh = 2 / (1 + sum(place == (other.edit.file, other.edit.span[0]) for other in used))
         name = change.operand.name if change.operand else ""
         ours = change.operand is not None and change.operand.facts.tensor
-        return apart + 0.5 * change.site.depth / deep + fresh + (name != "") + ours + 3 * (name in parameters)
+        return apart + 0.25 * change.site.depth / deep + fresh + (name != "") + ours + 3 * (name in parameters)
 
     return max(pool, key=worth)

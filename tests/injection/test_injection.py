@@ -112,6 +112,16 @@ def test_both_modes_name_line_expression_and_values_of_a_wrong_shape():
         assert "return tg.sum(x[..., :-1] @ w)" in said.report  # the traceback shows the line as it was changed
 
 
+def test_what_the_program_prints_is_not_shown(capfd):
+    def program(x):
+        print("noise")
+        os.write(2, b"noise")
+        return tg.sum(x * x)
+
+    inject(program, tg.asarray(batch()[0]), kinds=("shape",))
+    assert capfd.readouterr() == ("", "")
+
+
 def test_a_branch_on_data_is_allowed_line_by_line_and_refused_in_a_trace():
     def program(x):
         return tg.sum(tg.exp(x))
