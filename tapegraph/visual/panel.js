@@ -27,7 +27,7 @@ function placeHtml(place) {
 const link = (node) => `<button class="link" data-go="${escaped(node.id)}">${escaped(node.label)} <small>${escaped(valueOf(node))}</small></button>`;
 const rows = (pairs) => `<dl>${pairs.filter(([, value]) => value !== "").map(([name, value]) => `<dt>${escaped(name)}</dt><dd>${value}</dd>`).join("")}</dl>`;
 const list = (nodes) => (nodes.length ? nodes.map(link).join(" ") : "");
-const heading = (title, note) => `<header><h3>${escaped(title)}</h3><p>${escaped(note)}</p><button class="close" data-close aria-label="Close the details">✕</button></header>`;
+const heading = (title, note) => `<header><p class="name">${escaped(title)}</p><p>${escaped(note)}</p><button class="close" data-close aria-label="Close the details">✕</button></header>`;
 
 function nodeHtml(scene, stage, node) {
   const known = (ids) => ids.map((id) => stage.full.byId.get(id)).filter(Boolean);
@@ -52,7 +52,7 @@ function nodeHtml(scene, stage, node) {
 
 function kernelHtml(kernel, node) {
   const time = kernel.seconds === null || kernel.seconds === undefined ? "" : ` · ${quantity(kernel.seconds, "seconds")}`;
-  return `<h4>kernel ${escaped(kernel.name)}</h4><p class="note">${plural(kernel.calls, "call")}${escaped(time)}</p><pre class="code" tabindex="0" role="region" aria-label="emitted loop of ${escaped(kernel.name)}">${coloured(kernel.text)}</pre>`;
+  return `<p class="part">kernel ${escaped(kernel.name)}</p><p class="note">${plural(kernel.calls, "call")}${escaped(time)}</p><pre class="code" tabindex="0" role="region" aria-label="emitted loop of ${escaped(kernel.name)}">${coloured(kernel.text)}</pre>`;
 }
 
 function groupHtml(scene, view, group) {
@@ -71,7 +71,7 @@ function stageHtml(scene, index, chosen) {
   const stage = scene.stages[index];
   const { born, gone } = changes(scene, index);
   const compared = stage.before < 0 ? "" : `<p class="note"><span class="born">${born.size} new</span>, <span class="gone">${gone.size} gone</span> since “${escaped(scene.stages[stage.before].name)}”</p>`;
-  return `<header><h3>${escaped(stage.name)}</h3><p>${escaped(stage.caption)}</p></header><p class="note">${plural(stage.nodes.length, "node")}</p>${compared}${firingsHtml(scene, stage, chosen)}` +
+  return `<header><p class="name">${escaped(stage.name)}</p><p>${escaped(stage.caption)}</p></header><p class="note">${plural(stage.nodes.length, "node")}</p>${compared}${firingsHtml(scene, stage, chosen)}` +
     `<p class="note keys">Click a node for its details. Keys: arrows move, Enter opens, + − 0 zoom, [ ] stages, / search, Escape closes.</p>`;
 }
 
@@ -82,7 +82,7 @@ function firingsHtml(scene, stage, chosen) {
   const open = (fired) => (stage.firings.length <= 12 || fired.some(([, i]) => i === chosen) ? " open" : "");
   const parts = [...rules].map(([rule, fired]) => `<details${open(fired)}><summary><b>${escaped(rule)}</b> ${fired.length > 1 ? `<small>${fired.length}×</small>` : ""}</summary>` +
     `<p class="equation">${escaped(fired[0][0].equation)}</p><ul>${fired.map(([firing, i]) => firingHtml(scene, firing, i, chosen)).join("")}</ul></details>`);
-  return `<h4>${plural(stage.firings.length, "rewrite")}</h4>${parts.join("")}`;
+  return `<p class="part">${plural(stage.firings.length, "rewrite")}</p>${parts.join("")}`;
 }
 
 function firingHtml(scene, firing, i, chosen) {

@@ -10,11 +10,13 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack
 
 from tapegraph.visual import palette
 from tapegraph.visual.scene import Scene, Stage
+from tapegraph.visual.text import text_of
 
 _HERE = Path(__file__).parent
 _DRAWING = ("dagre.min.js", "model.js", "boxes.js", "colours.js", "layout.js", "routes.js", "draw.js")
@@ -67,30 +69,37 @@ _CHOICES: dict[str, tuple[str, ...]] = {
 
 
 class Picture:
-    """A scene and how it is drawn. Shown by notebooks, saved as .svg, .png or .html.
+    """A scene and how it is drawn. Shown by notebooks, saved as .svg, .png or .html, printed as text.
 
     ``picture.svg(colour="seconds")`` and ``picture.save("graph.png", width=1200)`` take the options of ``tg.visualize``
-    again, for this one drawing. SVG and PNG need ``pip install 'tapegraph[report]'``; HTML needs nothing.
+    again, for this one drawing. SVG and PNG need ``pip install 'tapegraph[report]'``; HTML and text need nothing.
     """
 
     def __init__(self, scene: Scene, **options: Unpack[Options]) -> None:
         self.scene = scene
         self.options = options
+        self._drawn: dict[str, str] = {}  # SVG by state: a notebook asks twice
         self._state(options)
 
     def __repr__(self) -> str:
-        return (
-            f"<Picture of {self.scene.title}: {_plural(len(self.scene.stages), 'stage')}; .save('graph.svg') writes it>"
-        )
+        return f"<Picture of {self.scene.title}: {_plural(len(self.scene.stages), 'stage')}; print() it, .save('graph.svg')>"
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def text(self) -> str:
+        """The chosen stage as text for a terminal, of at most 100 columns."""
+        return text_of(self.scene, self.scene.stages[self._state(self.options)["stage"]])
 
     def svg(self, *, width: float | None = None, **options: Unpack[Options]) -> str:
         """The picture as the text of an SVG file, ``width`` pixels wide (by default as large as it is).
 
         Raises ImportError, naming the command that installs it, where V8 for Python (mini-racer) is missing.
         """
-        state = self._state({**self.options, **options})
-        drawn: str = _engine().eval(f"drawPicture({self._json}, {json.dumps({**state, 'width': width})})")
-        return drawn
+        state = json.dumps({**self._state({**self.options, **options}), "width": width})
+        if state not in self._drawn:
+            self._drawn[state] = drawn(f"drawPicture({self._json}, {state})")
+        return self._drawn[state]
 
     def png(self, *, width: float | None = None, **options: Unpack[Options]) -> bytes:
         """The picture as a PNG file of twice as many pixels as its SVG has units, or ``width`` pixels wide."""
@@ -138,7 +147,7 @@ class Picture:
                 raise ValueError(f"a picture is saved as {', '.join(_SUFFIXES)}, not as {other or file.name!r}")
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        bundle = {"text/html": self.html(), "text/plain": repr(self)}
+        bundle = {"text/html": self.html(), "text/plain": self.text()}
         if _can_draw():
             bundle["image/svg+xml"] = self.svg()
         return bundle
@@ -272,9 +281,18 @@ def _can_draw() -> bool:
     return True
 
 
-@functools.cache
-def _engine() -> Any:
-    """V8 with the part of the renderer that needs no page; made once, since its start takes tens of milliseconds."""
-    engine = _needed("py_mini_racer", "SVG files").MiniRacer()
-    engine.eval(_CLONE + _code(_DRAWING))
-    return engine
+def drawn(expression: str) -> str:
+    """The text that an expression of JavaScript gives, with the part of the renderer that needs no page.
+
+    V8 is made, used and closed in a thread of its own, which takes 15 ms: mini-racer ties itself to the event loop that runs
+    where it is made (in a notebook that of the kernel), and closing it elsewhere, or never, ends in a crash or hangs at exit.
+    """
+    racer = _needed("py_mini_racer", "SVG files")
+
+    def draw() -> str:
+        with racer.MiniRacer() as engine:
+            engine.eval(_CLONE + _code(_DRAWING))
+            return str(engine.eval(expression))
+
+    with ThreadPoolExecutor(1) as elsewhere:
+        return elsewhere.submit(draw).result()

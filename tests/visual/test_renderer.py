@@ -1,5 +1,6 @@
 """The renderer in V8: nothing overlaps, everything can be reached, the SVG is sound whatever the names are."""
 
+import asyncio
 import base64
 import gzip
 import itertools
@@ -28,7 +29,7 @@ FACTS = """(scene, state) => JSON.stringify(compose(readScene(scene), state).col
 def facts(scene: Scene, **options):
     drawn = Picture(scene, **options)
     state = drawn._state(drawn.options)
-    return json.loads(picture._engine().eval(f"({FACTS})({json.dumps(scene.to_json())}, {json.dumps(state)})"))
+    return json.loads(picture.drawn(f"({FACTS})({json.dumps(scene.to_json())}, {json.dumps(state)})"))
 
 
 def apart(a, b) -> bool:
@@ -195,7 +196,6 @@ def test_a_colour_that_nothing_has_measured_is_an_error_with_the_way_out():
 
 def test_without_the_extra_files_name_it_and_html_still_works(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "py_mini_racer", None)
-    picture._engine.cache_clear()
     drawn = Picture(training())
     with pytest.raises(ImportError, match=r"pip install 'tapegraph\[report\]'"):
         drawn.svg()
@@ -218,7 +218,17 @@ def test_visualize_draws_a_call_and_other_things():
     assert {stage.family for stage in drawn.scene.stages} == {"eager", "static"}
     for text in (drawn.svg(), tg.visualize(loss, x).svg(), tg.visualize(loss(x)).svg()):
         assert ">tanh<" in text and "weight" in text
+    assert "tanh" in str(drawn) and drawn._repr_mimebundle_()["text/plain"] == drawn.text()
     again = tg.visualize(drawn.scene, direction="right")
     assert f"{len(drawn.scene.stages)} stages" in repr(again)
     with pytest.raises(tg.errors.ArgumentError, match="there is no picture of"):
         tg.visualize(3)
+
+
+def test_svg_inside_a_running_event_loop_and_after_it():
+    drawn = Picture(training())
+
+    async def cell() -> str:
+        return drawn.svg()
+
+    assert asyncio.run(cell()) == Picture(training()).svg() == asyncio.run(asyncio.to_thread(Picture(training()).svg))
