@@ -31,6 +31,7 @@ function clicked(app, event) {
   if (dataset.go) return void reveal(app, dataset.go, app.panel?.column ?? "after");
   if (dataset.toggle) return void toggle(app, app.panel.column, dataset.toggle);
   if (dataset.firing) return void showFiring(app, Number(dataset.firing));
+  if (dataset.kernel) return void showKernel(app, dataset.kernel);
   if (dataset.close !== undefined) closePanel(app);
 }
 
@@ -95,6 +96,16 @@ function showFiring(app, index) {
   const keys = boxes.map(([column, id]) => `${column}:${id}`).filter((key) => spotsOf(app.shown).has(key));
   if (keys.length) bringIntoView(app, around(keys.map((key) => spotsOf(app.shown).get(key))));
   say(app, `${firing.rule}: ${firing.equation}`);
+}
+
+/** Groups by kernel and goes to one of them. */
+function showKernel(app, name) {
+  if (app.state.group !== "kernel") Object.assign(app.state, { group: "kernel", open: null, openBeside: null });
+  app.shown = compose(app.scene, app.state);
+  opened(app, "after", viewOf(app, "after").stage.full.nodes.find((node) => node.kernel === name).id);
+  app.panel = { column: "after", id: `/${name}` };
+  app.state.selected = `after:/${name}`;
+  show(app, { centre: app.state.selected });
 }
 
 /** The smallest place that holds all of some. */

@@ -13,12 +13,13 @@ const THEMES = {
   },
 };
 
-// Paul Tol's "light" scheme (personal.sron.nl/~pault): told apart by colour-blind readers, made to carry dark text.
+// Paul Tol's "light" scheme (personal.sron.nl/~pault), with a lavender for its second olive: told apart by colour-blind
+// readers, made to carry dark text.
 const KINDS = {
   input: "#99ddff", state: "#77aadd", constant: "#cfd2d6", elementwise: "#bbcc33", reduction: "#ee8866",
-  product: "#ffaabb", view: "#eedd88", control: "#44bb99", other: "#aaaa00",
+  product: "#ffaabb", view: "#eedd88", control: "#44bb99", other: "#c3a6dc",
 };
-const LINES = ["#77aadd", "#ee8866", "#eedd88", "#ffaabb", "#99ddff", "#44bb99", "#bbcc33", "#aaaa00", "#c7a6dd", "#d9b08c"];
+const LINES = ["#77aadd", "#ee8866", "#eedd88", "#ffaabb", "#99ddff", "#44bb99", "#bbcc33", "#aaaa00", "#c3a6dc", "#d9b08c"];
 
 // For each measure: what it is called, its unit, and whether its scale is logarithmic.
 const MEASURES = {
@@ -30,12 +31,19 @@ const MEASURES = {
 };
 const LARGEST = new Set(["error", "divergence"]);
 
+const UNITS = {
+  seconds: [[1e-9, " ns"], [1e-6, " µs"], [1e-3, " ms"], [1, " s"]],
+  bytes: [[1, " B"], [1024, " KiB"], [1024 ** 2, " MiB"], [1024 ** 3, " GiB"]],
+  flops: [[1, " flop"], [1e3, " kflop"], [1e6, " Mflop"], [1e9, " Gflop"]],
+  error: [[0, " ulp"]],
+};
+
 /** A number with its unit as a person would write it. */
 function quantity(value, measure) {
-  const steps = { seconds: [[1e-9, "ns"], [1e-6, "µs"], [1e-3, "ms"], [1, "s"]], bytes: [[1, "B"], [1024, "KiB"], [1048576, "MiB"], [1073741824, "GiB"]], flops: [[1, ""], [1e3, "k"], [1e6, "M"], [1e9, "G"]] }[measure];
-  if (!steps || value === 0) return `${Number(value.toPrecision(3))}${measure === "error" ? " ulp" : ""}`;
-  const [size, unit] = steps.findLast(([least]) => Math.abs(value) >= least) ?? steps[0];
-  return `${Number((value / size).toPrecision(3)).toLocaleString("en")} ${unit}`.trim() + (measure === "flops" ? " flop" : "");
+  const units = UNITS[measure] ?? [[0, ""]];
+  const [size, unit] = units.findLast(([least]) => Math.abs(value) >= least) ?? units[0];
+  const share = Number((value / (size || 1)).toPrecision(3));
+  return (share !== 0 && (Math.abs(share) >= 1e5 || Math.abs(share) < 1e-3) ? share.toExponential(1) : share.toLocaleString("en")) + unit;
 }
 
 const channels = (colour) => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));

@@ -17,14 +17,13 @@ from graph import reference
 from graph.mismatch import gap, size
 from graph.wide import Wide
 from tapegraph.visual.clock import eager_seconds, static_seconds
-from tapegraph.visual.scene import Node, Scene, Stage
+from tapegraph.visual.scene import MEASURES, Node, Scene, Stage
 from tapegraph.visual.static import Static
 from tapegraph.visual.subprograms import named, steps
 from tapegraph.visual.tape import Tape
 
 Array = np.ndarray[Any, Any]
 Figures = dict[str, dict[str, float]]  # by node, by measure
-MEASURES = ("seconds", "bytes", "flops", "error", "divergence")
 
 
 def checked(wanted: Sequence[str]) -> tuple[str, ...]:

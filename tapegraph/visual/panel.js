@@ -70,8 +70,8 @@ function groupHtml(scene, view, group) {
 function stageHtml(scene, index, chosen) {
   const stage = scene.stages[index];
   const { born, gone } = changes(scene, index);
-  const compared = stage.before < 0 ? "" : `<p class="note"><span class="born">${born.size} new</span>, <span class="gone">${gone.size} gone</span> since “${escaped(scene.stages[stage.before].name)}”</p>`;
-  return `<header><p class="name">${escaped(stage.name)}</p><p>${escaped(stage.caption)}</p></header><p class="note">${plural(stage.nodes.length, "node")}</p>${compared}${firingsHtml(scene, stage, chosen)}` +
+  const compared = stage.before < 0 || born.size + gone.size === 0 ? "" : `<p class="note"><span class="born">${born.size} new</span>, <span class="gone">${gone.size} gone</span> since “${escaped(scene.stages[stage.before].name)}”</p>`;
+  return `<header><p class="name">${escaped(stage.name)}</p><p>${escaped(stage.caption)}</p></header><p class="note">${plural(stage.nodes.length, "node")}</p>${compared}${firingsHtml(scene, stage, chosen)}${kernelsHtml(scene, stage)}` +
     `<p class="note keys">Click a node for its details. Keys: arrows move, Enter opens, + − 0 zoom, [ ] stages, / search, Escape closes.</p>`;
 }
 
@@ -83,6 +83,17 @@ function firingsHtml(scene, stage, chosen) {
   const parts = [...rules].map(([rule, fired]) => `<details${open(fired)}><summary><b>${escaped(rule)}</b> ${fired.length > 1 ? `<small>${fired.length}×</small>` : ""}</summary>` +
     `<p class="equation">${escaped(fired[0][0].equation)}</p><ul>${fired.map(([firing, i]) => firingHtml(scene, firing, i, chosen)).join("")}</ul></details>`);
   return `<p class="part">${plural(stage.firings.length, "rewrite")}</p>${parts.join("")}`;
+}
+
+/** Of a stage in which nodes are fused, what each kernel computes, the largest first. */
+function kernelsHtml(scene, stage) {
+  const fused = new Map();
+  for (const node of stage.full.nodes) if (node.kernel) fused.set(node.kernel, [...(fused.get(node.kernel) ?? []), node]);
+  if (!fused.size) return "";
+  const time = (name) => scene.kernels[name]?.seconds ?? 0;
+  const sorted = [...fused].sort(([a, x], [b, y]) => time(b) - time(a) || y.length - x.length);
+  const rows = sorted.slice(0, 30).map(([name, nodes]) => `<li><button class="kernel" data-kernel="${escaped(name)}"><b>${escaped(name)}</b> ${escaped([time(name) ? quantity(time(name), "seconds") : plural(nodes.length, "op"), [...new Set(nodes.map((node) => node.label))].join(", ")].join(" · "))}</button></li>`);
+  return `<p class="part">${plural(fused.size, "kernel")}${fused.size > 30 ? ", the largest" : ""}</p><ul class="kernels">${rows.join("")}</ul>`;
 }
 
 function firingHtml(scene, firing, i, chosen) {

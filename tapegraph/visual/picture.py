@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack
 
 from tapegraph.visual import palette
-from tapegraph.visual.scene import Scene, Stage
+from tapegraph.visual.scene import MEASURES, Scene, Stage
 from tapegraph.visual.text import text_of
 
 _HERE = Path(__file__).parent
@@ -61,7 +61,7 @@ class Options(TypedDict, total=False):
 
 _CHOICES: dict[str, tuple[str, ...]] = {
     "group": ("module", "kernel", "flat"),
-    "colour": ("kind", "line", "seconds", "bytes", "flops", "error", "divergence"),
+    "colour": ("kind", "line", *MEASURES),
     "part": ("both", "forward", "backward"),
     "direction": ("down", "right"),
     "theme": ("light", "dark"),
@@ -129,7 +129,8 @@ class Picture:
         return (
             f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
             '<meta name="viewport" content="width=device-width, initial-scale=1"><style>:root { color-scheme: light dark } '
-            "body { margin: 16px; font-family: system-ui, sans-serif } h1 { font-size: 18px }</style></head>"
+            "body { margin: 16px; font-family: system-ui, sans-serif } h1 { font-size: 18px } "
+            ".tapegraph-picture { --picture-height: max(360px, calc(100vh - 210px)) }</style></head>"
             f"<body><main><h1>{title}</h1>{self.html(**options)}</main></body></html>\n"
         )
 
@@ -191,7 +192,7 @@ class Picture:
 
     def _check_measure(self, colour: str) -> None:
         nodes = [node for stage in self.scene.stages for node in stage.nodes]
-        if colour not in ("kind", "line") and not any(colour in node.measures for node in nodes):
+        if colour in MEASURES and not any(colour in node.measures for node in nodes):
             raise ValueError(
                 f"nothing in this picture has {colour!r}: measure it with "
                 f"tg.visualize(function, arguments, measures=({colour!r},), colour={colour!r})"

@@ -7,6 +7,7 @@ from typing import Any
 
 SCHEMA = 1
 PARTS = ("forward", "backward", "update")
+MEASURES = ("seconds", "bytes", "flops", "error", "divergence")
 
 
 @dataclass(frozen=True)

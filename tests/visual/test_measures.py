@@ -6,7 +6,7 @@ import pytest
 import tapegraph as tg
 from engine.errors import ArgumentError
 from tapegraph.visual.making import scene_of
-from tapegraph.visual.measures import MEASURES
+from tapegraph.visual.scene import MEASURES
 from tests.visual.scene_programs import lstm, mlp
 
 
