@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import functools
-import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from types import FunctionType, MethodType
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,12 +14,10 @@ from engine.autodiff import grad
 from engine.errors import ArgumentError
 from engine.op import Op, as_handle
 from engine.ops.create import asarray
-from engine.ops.random import Generator, default_generator
+from engine.ops.random import default_generator
 from engine.ops.reduce import sum as sum_
 from engine.spec import Spec
-from engine.state import State
-from tapegraph.nn.module import Module
-from tapegraph.optim.optimizer import Optimizer
+from tapegraph.reached import states_of
 from tapegraph.rules import check_rule as check_rule
 
 _STEP = 6e-6  # near the cube root of float64's rounding unit, where central differences err least
@@ -176,42 +172,3 @@ def _assert_same(label: str, eager: Any, static: Any, rtol: float, atol: float) 
             f"static mode {static.dtype.name}{list(static.shape)}"
         )
     np.testing.assert_allclose(static, eager, rtol=rtol, atol=atol, err_msg=f"{label}: static mode against eager mode")
-
-
-def states_of(things: Iterable[Any]) -> list[State]:
-    """Every state that can be reached from things: through modules, optimizers, generators, nests and functions."""
-    return [thing for thing in reached(things) if isinstance(thing, State)]
-
-
-def reached(things: Iterable[Any]) -> list[Any]:
-    """Everything that can be reached from things: through modules, optimizers, generators, nests and functions."""
-    found: list[Any] = []
-    seen: set[int] = set()
-    stack = list(things)
-    while stack:
-        thing = stack.pop()
-        if id(thing) in seen:
-            continue
-        seen.add(id(thing))
-        found.append(thing)
-        match thing:
-            case Module():
-                stack += [*vars(thing).values(), type(thing).forward]
-            case Optimizer():
-                stack += thing.states()
-            case Generator():
-                stack += [thing.key, thing.counter]
-            case Mapping():
-                stack += thing.values()
-            case list() | tuple():
-                stack += thing
-            case functools.partial():
-                stack += [thing.func, thing.args, thing.keywords]
-            case MethodType():
-                stack += [thing.__self__, thing.__func__]
-            case FunctionType():
-                stack += inspect.getclosurevars(thing).nonlocals.values()
-                stack += inspect.getclosurevars(thing).globals.values()
-        if hasattr(type(thing), "__wrapped__") or "__wrapped__" in getattr(thing, "__dict__", ()):
-            stack.append(thing.__wrapped__)
-    return found

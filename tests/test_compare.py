@@ -155,13 +155,33 @@ def test_the_line_of_a_miscompiled_value_is_found():
 
 def test_rounding_that_a_program_enlarges_is_not_a_disagreement():
     def apart(eager, static, control, calls=1000):
-        moments = [[Moment({"result": np.float32([v])}, {}, {})] * 2 for v in (eager, static, control)]
+        first = Moment({"result": np.float32([1.0])}, {}, {})
+        moments = [[first, Moment({"result": np.float32([v])}, {}, {})] for v in (eager, static, control)]
         return agreement(*moments, None, calls)
 
     assert apart(1.0, 1.2, 1.3).ok and not apart(1.0, 1.2, 1.3).close
     assert not apart(1.0, 1.2, 1.2000001).ok
     assert apart(1e6, 1e6 + 1, 1e6).ok, "relative to the largest element"
     assert not apart(1.0, np.nan, np.nan).ok
+
+
+def test_a_counter_that_a_trace_freezes_is_a_disagreement():
+    count = [0]
+
+    def counted(x):
+        count[0] += 1
+        return x * float(count[0])
+
+    assert not compared(counted, np.ones(3, np.float32)).ok
+
+
+def test_what_cancels_to_rounding_is_no_disagreement():
+    def cancels(x):
+        p = tg.exp(x) / tg.sum(tg.exp(x))
+        return tg.sum(p) - 1.0, x
+
+    x = np.random.default_rng(3).standard_normal(1000).astype(np.float32)
+    assert compared(cancels, x).ok
 
 
 def test_one_that_static_mode_cannot_run_is_reported_with_its_line():

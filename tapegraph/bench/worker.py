@@ -123,6 +123,15 @@ class Worker:
         wait(result)
         return time.perf_counter() - started, time.process_time() - cpu
 
+    def singly(self, calls: int) -> list[float]:
+        """Seconds of each of ``calls`` calls, every one waited for."""
+        found = []
+        for _ in range(calls):
+            started = time.perf_counter()
+            self.call()
+            found.append(time.perf_counter() - started)
+        return found
+
     def peak(self, calls: int) -> dict[str, int]:
         """Bytes held at most during some calls: in all, and beyond what the imports held."""
         known = forget_peak()

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tapegraph.comparison.measurement import Measurement
 
 MODELS = ("mlp", "logistic", "deep")  # as in comparison.digits, which --help does without
+PEERS = ("torch", "torch.compile", "jax")
 DESCRIPTION = (
     "Run a function in eager and in static mode, from the same states on the same arguments, by turns. Shows whether both "
     "compute the same, how fast each is, what compiling costs and after how many calls it has paid, what is compiled again, "
@@ -29,6 +30,13 @@ EXAMPLES = (
     ("tapegraph compare train.py:step --save report.html", "also as a page that opens offline"),
     ("tapegraph compare train.py:step --against last", "beside the run before, figure by figure"),
 )
+
+
+def peer(name: str) -> str:
+    """The name of a peer that the command line knows how to make."""
+    if name not in PEERS:
+        raise argparse.ArgumentTypeError(f"knows no {name!r}; choose from {', '.join(PEERS)}")
+    return name
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -53,7 +61,11 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="the same work: torch=SCRIPT.py:FUNCTION",
     )
     parser.add_argument(
-        "--peers", type=listed(str), default=[], metavar="A,B", help="torch, torch.compile, jax: see below"
+        "--peers",
+        type=listed(peer),
+        default=[],
+        metavar="A,B",
+        help="of the digits, or where SCRIPT imports tapegraph.torch: torch, torch.compile",
     )
     parser.add_argument("--no-faults", dest="faults", action="store_false", help="put no mistakes into the function")
     parser.add_argument("--no-profile", dest="profile", action="store_false", help="leave out where the time goes")
@@ -159,10 +171,12 @@ def _measurement(options: argparse.Namespace, progress: Any) -> Measurement:
     if options.place is not None:
         common.epochs = options.epochs or 1
         target = Target(options.place, options.args, options.batches)
-        return jobs.script(target, common, dict(options.peer), progress)
+        return jobs.script(target, common, dict(options.peer), options.peers, progress)
     chosen = {name: getattr(options, name) for name in ("model", "batch_size", "seed", "dtype")}
     common.epochs = options.epochs or 5
-    return jobs.digits({name: value for name, value in chosen.items() if value is not None}, common, progress)
+    return jobs.digits(
+        {name: value for name, value in chosen.items() if value is not None}, common, options.peers, progress
+    )
 
 
 def _raised(error: Exception) -> Exception:

@@ -114,7 +114,7 @@ def listed(runs: Sequence[Figures]) -> RenderableType:
         times = [figures["modes"].get(mode) for mode in ("eager", "static")]
         origin, gain = figures["origin"], figures["speedup"]
         rows.add_row(
-            origin.get("when", "")[:16],
+            origin.get("when", "").removesuffix(" UTC"),
             f"{origin.get('commit', '')[:8]}{' changed' if origin.get('dirty') else ''}",
             *("" if t is None else duration(t["median"]) for t in times),
             "" if gain is None else ratio(gain["value"]),

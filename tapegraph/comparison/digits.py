@@ -55,11 +55,12 @@ class Recipe:
     model: Callable[[Any], nn.Module]
     rate: float
     text: str
+    sizes: tuple[int, ...] = ()  # of a plain multilayer perceptron, which peers have too
 
 
 MODELS = {
-    "mlp": Recipe(mlp, 0.15, "MLP 64-128-128-10"),
-    "logistic": Recipe(logistic, 0.3, "logistic regression 64-10"),
+    "mlp": Recipe(mlp, 0.15, "MLP 64-128-128-10", (64, 128, 128, 10)),
+    "logistic": Recipe(logistic, 0.3, "logistic regression 64-10", (64, 10)),
     "deep": Recipe(deep, 0.01, "24 layers, 64 wide, residual"),
 }
 
@@ -73,6 +74,7 @@ class Job:
     batches: data.DataLoader
     evaluate: Callable[[], float]
     held_out: int
+    case: dict[str, Any]  # what a peer needs to know to do the same
 
 
 def training_size() -> int:
@@ -116,4 +118,5 @@ def job(model: str = "mlp", epochs: int = 5, batch_size: int = 32, seed: int = 0
         with tg.no_grad():
             return float(np.mean(predict(x_test).numpy() == y_test))
 
-    return Job(net, step, loader, accuracy, len(y_test))
+    case = {"model": model, "sizes": recipe.sizes, "dtype": dtype, "rate": rate, "fall": fall}
+    return Job(net, step, loader, accuracy, len(y_test), case)

@@ -65,9 +65,9 @@ def profiles(found: Comparison, fn: Callable[..., Any], batch: Batch) -> None:
 def scene(found: Comparison, fn: Callable[..., Any], batch: Batch) -> None:
     """The eager tape and the static graph."""
     with _noted(found, "No graphs"):
-        from tapegraph.visual.both import both
+        from tapegraph.visual.making import scene_of
 
-        found.scene = both(fn, *copied(batch))
+        found.scene = scene_of(fn, *copied(batch))
 
 
 def faults(

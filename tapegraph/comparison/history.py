@@ -114,11 +114,5 @@ def read(path: Path) -> dict[str, Any] | None:
 
 
 def stamped(found: Comparison, where: Project, command: str) -> None:
-    """Write down in a run when, of what and by which command it was made."""
-    found.origin = {
-        "when": time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime()),
-        "command": command,
-        "project": where.root.name,
-        "commit": where.commit,
-        "dirty": where.dirty,
-    }
+    """Write down in a run of what and by which command it was made."""
+    found.origin |= {"command": command, "project": where.root.name, "commit": where.commit, "dirty": where.dirty}

@@ -86,19 +86,22 @@ class Lane(Timed):
         self._generators = now
 
     def run(self, batches: Sequence[Batch]) -> Any:
-        """One call for each batch, timed as one turn; the last result. Calls are given copies, which they may change."""
+        """One call for each batch, timed as one turn; the last result. Calls are given copies, which they may change.
+
+        Of several calls the first is not timed: compiled calls look again at what has changed with the mode.
+        """
         result, step, clock, versions = None, self.step, time.perf_counter, self.versions
         turn: list[tuple[int, float]] = []
         given = [copied(batch) for batch in batches]
         with self.inside():
-            for batch in given:
+            for number, batch in enumerate(given):
                 known = versions()
                 started = clock()
                 result = step(*batch)
                 passed = clock() - started
                 if not self.calls:
                     self.first = passed
-                elif versions() == known:
+                elif versions() == known and (number or len(given) == 1):
                     turn.append((samples(batch), passed))
                 self.calls += 1
         if turn:

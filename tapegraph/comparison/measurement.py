@@ -6,7 +6,6 @@ import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from statistics import median
 from typing import Any
 
 import compiler.pipeline  # noqa: F401  # here, so that importing it is not taken for the cost of compiling
@@ -18,12 +17,12 @@ from tapegraph.comparison.agreement import Moment, agreement, moment
 from tapegraph.comparison.figures import Comparison, Start, speed
 from tapegraph.comparison.intervals import Medians
 from tapegraph.comparison.lane import Batch, Lane, Timed, as_before, nudged
-from tapegraph.comparison.peers import PeerLane, lanes_of, threads_of_peers
+from tapegraph.comparison.peers import Contender, PeerLane, threads_of_peers
 from tapegraph.comparison.retraces import retraces
 from tapegraph.comparison.starts import KERNEL, start_of, starts_here
 from tapegraph.comparison.subject import always_compiled, bodies, said
 from tapegraph.comparison.threads import pinned
-from tapegraph.testing import states_of
+from tapegraph.reached import states_of
 
 BLOCK = 15  # batches in a row in one mode; a change of mode costs caches, a long row lets noise hit one mode only
 TURN = 5e-3, 0.1  # seconds that a turn in eager mode takes, at least and, where BLOCK calls would take longer, at most
@@ -44,6 +43,7 @@ class Settings:
     tolerance: float | None = None
     threads: int = 1
     peers: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    workers: Sequence[Contender] = ()  # peers that the command line knows how to make
     faults: bool = True
     profile: bool = True
     scene: bool = True
@@ -80,7 +80,10 @@ class Measurement:
         # Compiled apart: gradients that a compiled step leaves lie in memory of its own.
         self.control = Lane("static", bodies(fn).compiled, self.held)
         self.control.nudge()
-        self.peers: list[PeerLane] = []
+        self.peers: list[Contender] = [
+            *(PeerLane(name, peer) for name, peer in settings.peers.items()),
+            *settings.workers,
+        ]
         self.rows: list[Batch] = []
         name = self.bodies.subject.name
         self.found = Comparison(
@@ -88,6 +91,7 @@ class Measurement:
             self.bodies.subject,
             score_name=settings.score_name,
             machine=described(),
+            origin={"when": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())},
             settings={"seconds": settings.seconds, "threads": settings.threads, "epochs": settings.epochs},
         )
         if found := always_compiled(body):
@@ -110,15 +114,18 @@ class Measurement:
         found.complete = False
         with (
             as_before(self.held),
+            contextlib.ExitStack() as stack,
             pinned(settings.threads) as did_pin,
             threads_of_peers(settings.peers, settings.threads),
         ):
             found.threads = settings.threads if did_pin else None
+            for peer in self.peers:
+                stack.callback(peer.close)
             self._agree()
             self._inject()
-            for peer in self.peers:
+            for peer in (peer for peer in self.peers if not peer.failed):
                 self.progress(f"first call of {peer.name}", 0.35)
-                peer.begin(self.rows[0], self.firsts["eager"])
+                peer.begin(self.rows, self.firsts["eager"])
             self._time()
             self._remember()
             if "static" not in found.failed:
@@ -217,7 +224,7 @@ class Measurement:
     def _time(self) -> None:
         """Further turns, on states that are put back afterwards, until there are enough or time is up."""
         kept = [(lane, lane.values(), lane.gradients()) for lane in self.lanes]
-        once = median([s for turn in self.eager.turns for _, s in turn] or [self.eager.first])
+        once = min([s for turn in self.eager.turns for _, s in turn] or [self.eager.first])
         block = max(1, int(TURN[0] / once), min(BLOCK, int(TURN[1] / once)))
         began, least, most = time.perf_counter(), *TURNS
         limit, turn = self.settings.seconds * TIMING, 0
@@ -251,8 +258,8 @@ class Measurement:
                 interval = self.medians.interval(lane.name)
                 times = [s for turn in turns[lane.name] for s in turn]
                 figures = speed(times, size, interval=interval, first_call=lane.first)
-                if lane in self.peers:
-                    lane.peer.speed = figures  # type: ignore[attr-defined]
+                if isinstance(lane, Contender):
+                    lane.peer.speed = figures
                 else:
                     found.modes[lane.name] = figures
         for name, score in getattr(self, "scores", {}).items():
@@ -306,11 +313,10 @@ class Measurement:
     def _inject(self) -> None:
         """Faults, in copies of this process: before peers compute, since a copy of a process in which JAX has hangs."""
         settings, found = self.settings, self.found
-        self.peers = lanes_of(settings.peers, self.rows[0])
         found.peers = {peer.name: peer.peer for peer in self.peers}
         if settings.faults:
             self.progress("injecting faults", 0.2)
-            living = {peer.name: peer for peer in self.peers if not peer.failed}
+            living = {peer.name: peer for peer in self.peers if isinstance(peer, PeerLane) and not peer.failed}
             functions = {name: peer.step for name, peer in living.items()}
             arguments = {name: peer.arguments(self.rows[0]) for name, peer in living.items()}
             extras.faults(found, self.fn, self.rows[0], functions, arguments, settings.seconds * FAULTS)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from engine import tree
+from tapegraph.bench.process import Absent, Failed
 from tapegraph.comparison.agreement import Moment, difference, outputs, size
 from tapegraph.comparison.figures import Peer
 from tapegraph.comparison.lane import Batch, Timed, samples
@@ -86,37 +87,20 @@ def framework(name: str) -> type[Framework]:
     return FRAMEWORKS.get(known[0].lower(), Framework) if known else Framework
 
 
-class PeerLane(Timed):
+class Contender(Timed):
     """A peer that takes turns. ``failed``: it takes none, and ``peer.note`` says why."""
 
-    def __init__(self, name: str, function: Callable[..., Any], row: Batch) -> None:
+    def __init__(self, name: str) -> None:
         super().__init__(name)
         self.peer = Peer(name)
         self.failed = False
-        self._given: dict[int, Batch] = {}
-        with self._noting():
-            self.framework = framework(name)()
-            self.peer.version = self.framework.version
-            self.step = self.framework.compiled(function) if COMPILED.search(name) else function
-            self.arguments(row)
 
-    def arguments(self, row: Batch) -> Batch:
-        """A row in the framework's own arrays, made once."""
-        if id(row) not in self._given:
-            self._given[id(row)] = converted(row, self.framework.array)
-        return self._given[id(row)]
+    def begin(self, rows: Sequence[Batch], eager: Moment) -> None:
+        """Make the first call."""
+        raise NotImplementedError
 
-    def begin(self, row: Batch, eager: Moment) -> None:
-        """The first call, and whether it agrees with that of eager mode."""
-        with self._noting():
-            started = time.perf_counter()
-            result = self.step(*self.arguments(row))
-            self.framework.wait(result)
-            self.first = self.peer.first_call = time.perf_counter() - started
-            found = [value for _, value in outputs(tree.map_tree(self.framework.host, result))]
-            self._compare(found, list(eager.results.values()))
-
-    def _compare(self, found: Sequence[Any], wanted: Sequence[Any]) -> None:
+    def compare(self, found: Sequence[Any], wanted: Sequence[Any]) -> None:
+        """Note whether the arrays of a first call are those of eager mode's."""
         if len(found) != len(wanted):
             self.peer.agrees = False
             self.peer.note = f"it returns {len(found)} arrays, eager mode {len(wanted)}"
@@ -129,42 +113,75 @@ class PeerLane(Timed):
         if not self.peer.agrees:
             self.peer.note = "it computes something else than eager mode does in the first call"
 
+    @contextlib.contextmanager
+    def noting(self) -> Iterator[None]:
+        """What goes wrong becomes a note, and the peer is out."""
+        try:
+            yield
+        except (ImportError, Absent) as missing:
+            self.failed, self.peer.note = True, f"absent: {missing}"
+        except Failed as failed:  # with the traceback of another process
+            self.failed, self.peer.note = True, f"failed: {str(failed).strip().splitlines()[-1]}"
+        except Exception as error:
+            text = str(error).strip().splitlines() or [""]
+            self.failed, self.peer.note = True, f"failed: {type(error).__name__}: {text[0]}"
+
+    def close(self) -> None:
+        """Let go of what it holds."""
+
+
+class PeerLane(Contender):
+    """A callable of the user's in this process."""
+
+    def __init__(self, name: str, function: Callable[..., Any]) -> None:
+        super().__init__(name)
+        self._given: dict[int, Batch] = {}
+        with self.noting():
+            self.framework = framework(name)()
+            self.peer.version = self.framework.version
+            self.step = self.framework.compiled(function) if COMPILED.search(name) else function
+
+    def arguments(self, row: Batch) -> Batch:
+        """A row in the framework's own arrays, made once."""
+        if id(row) not in self._given:
+            self._given[id(row)] = converted(row, self.framework.array)
+        return self._given[id(row)]
+
+    def begin(self, rows: Sequence[Batch], eager: Moment) -> None:
+        """The first call, and whether it agrees with that of eager mode."""
+        with self.noting():
+            given = self.arguments(rows[0])
+            started = time.perf_counter()
+            result = self.step(*given)
+            self.framework.wait(result)
+            self.first = self.peer.first_call = time.perf_counter() - started
+            found = [value for _, value in outputs(tree.map_tree(self.framework.host, result))]
+            self.compare(found, list(eager.results.values()))
+
     def run(self, rows: Sequence[Batch]) -> None:
-        """One call for each row, timed as one turn."""
+        """One call for each row, timed as one turn; of several the first is not timed, as in the modes."""
         step, wait, clock = self.step, self.framework.wait, time.perf_counter
         given = [self.arguments(row) for row in rows]
         turn: list[tuple[int, float]] = []
-        with self._noting():
+        with self.noting():
             for row in given:
                 started = clock()
                 wait(step(*row))
                 turn.append((samples(row), clock() - started))
             self.calls += len(rows)
-            self.turns.append(turn)
-
-    @contextlib.contextmanager
-    def _noting(self) -> Iterator[None]:
-        try:
-            yield
-        except ImportError as missing:
-            self.failed, self.peer.note = True, f"absent: {missing}"
-        except Exception as error:
-            text = str(error).strip().splitlines() or [""]
-            self.failed, self.peer.note = True, f"failed: {type(error).__name__}: {text[0]}"
+            self.turns.append(turn[len(turn) > 1 :])
 
 
-def converted(row: Any, array: Callable[[Any], Any]) -> Any:
+def converted(value: Any, array: Callable[[Any], Any]) -> Any:
     """A nest with its tensors and NumPy arrays, copied, in the arrays of a framework."""
-
-    def convert(leaf: Any) -> Any:
-        return array(np.array(leaf)) if hasattr(leaf, "__array__") and not isinstance(leaf, np.generic) else leaf
-
-    return tree.map_tree(convert, row)
-
-
-def lanes_of(peers: Mapping[str, Callable[..., Any]], row: Batch) -> list[PeerLane]:
-    """A lane for each peer, its arguments converted."""
-    return [PeerLane(name, function, row) for name, function in peers.items()]
+    value = tree.held(value)
+    if isinstance(value, Mapping):
+        return {key: converted(part, array) for key, part in value.items()}
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*(converted(part, array) for part in value))
+    if isinstance(value, list | tuple):
+        return type(value)(converted(part, array) for part in value)
+    return array(np.array(value)) if hasattr(value, "__array__") and not isinstance(value, np.generic) else value
 
 
 @contextlib.contextmanager

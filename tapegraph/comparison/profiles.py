@@ -17,7 +17,7 @@ from tapegraph.comparison.units import duration
 from tapegraph.debug.profile_report import Profile
 from tapegraph.debug.profile_rows import Row
 from tapegraph.debug.profiling import profile
-from tapegraph.testing import states_of
+from tapegraph.reached import states_of
 
 WARM = 2  # calls before the first that counts
 LEAST, MOST = 3, 31  # watched calls

@@ -15,7 +15,7 @@ from engine import origin
 from engine.errors import ArgumentError, Sentence
 from tapegraph.comparison.figures import Said, Subject
 from tapegraph.function import Function
-from tapegraph.testing import reached
+from tapegraph.reached import reached
 from tapegraph.visual.scene import Place
 
 

@@ -56,7 +56,7 @@ def _untraceable(found: Comparison) -> Iterator[str]:
     if "eager" in found.modes:
         yield f"In eager mode a call takes {duration(found.modes['eager'].median)}."
     fix = next((line.split("fix:", 1)[1].strip() for line in lines if line.strip().startswith("fix:")), "")
-    if fix:
+    if fix and not fix.endswith(":"):  # else it is code, which stands below
         yield f"To compile it, {fix.rstrip('.')}."
     yield "Until then, run it in eager mode."
 

@@ -27,7 +27,7 @@ from tapegraph.debug.audit_seen import Seen
 from tapegraph.debug.nonfinite import detect_nonfinite
 from tapegraph.mode import current_mode, mode
 from tapegraph.optim.optimizer import Optimizer
-from tapegraph.testing import reached
+from tapegraph.reached import reached
 
 
 @dataclass

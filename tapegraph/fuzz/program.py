@@ -10,7 +10,7 @@ from typing import Any
 
 from engine.ops.random import default_generator
 from engine.state import State
-from tapegraph.testing import states_of
+from tapegraph.reached import states_of
 
 HEAD = """\
 import numpy as np

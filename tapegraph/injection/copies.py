@@ -31,7 +31,7 @@ from tapegraph.bugs import cell
 from tapegraph.function import Function
 from tapegraph.injection.text import Edit, key_of, replacements
 from tapegraph.mode import mode
-from tapegraph.testing import reached, states_of
+from tapegraph.reached import reached, states_of
 
 OURS = ("engine", "eager", "graph", "compiler", "tapegraph")
 UNWRITTEN = "the change makes no program"

@@ -8,7 +8,7 @@ import pytest
 import tapegraph as tg
 from tapegraph import nn, optim
 from tapegraph.models.reference import REFERENCE
-from tapegraph.testing import states_of
+from tapegraph.reached import states_of
 
 F = nn.functional
 RNG = np.random.default_rng(0)

@@ -16,7 +16,7 @@ import tapegraph as tg
 from engine.ops.random import default_generator
 from tapegraph import nn, optim
 from tapegraph.injection import inject
-from tapegraph.testing import states_of
+from tapegraph.reached import states_of
 
 F = nn.functional
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="faults are tried in forked copies")
