@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
         if out.page.is_terminal:
             from rich.markdown import Markdown
 
-            out.show(Markdown(page.text))
+            out.show(Markdown(page.text, code_theme="ansi_dark"))
         else:
             out.show(page.text, markup=False, soft_wrap=True)
         out.deliver({"name": page.name, "title": page.title, "summary": page.summary, "text": page.text})

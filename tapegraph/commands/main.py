@@ -74,7 +74,7 @@ def parsers() -> tuple[Parser, dict[str, Parser]]:
     parser = Parser(prog="tapegraph", add_help=False)
     parser.add_argument("-h", "--help", action="store_true", help="what there is")
     parser.add_argument("--version", action="version", version=f"tapegraph {tg.__version__}", help="the version")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
+    commands = parser.add_subparsers(prog="tapegraph", required=True, metavar="COMMAND", parser_class=Parser)
     made = {}
     for name in COMMANDS:
         found = module(name)

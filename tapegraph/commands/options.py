@@ -96,10 +96,13 @@ class Parser(argparse.ArgumentParser):
 
 
 class _Layout(argparse.HelpFormatter):
-    """Names of options in a narrow column, and examples as they were written."""
+    """A first line without the options, which follow; their names in a narrow column; examples as they were written."""
 
     def __init__(self, prog: str) -> None:
-        super().__init__(prog, max_help_position=26)
+        super().__init__(f"{prog} [OPTIONS]", max_help_position=26)
+
+    def add_usage(self, usage: Any, actions: Any, groups: Any, prefix: Any = None) -> None:
+        super().add_usage(usage, [action for action in actions if not action.option_strings], [], prefix)
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         return text if text.startswith("examples:") else super()._fill_text(text, width, indent)

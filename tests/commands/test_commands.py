@@ -236,10 +236,9 @@ def test_help_is_quick():
 
 
 LONG = {
-    "bench": ["--workload", "chain", "--peers", "numpy", "--no-starts", "--rounds", "999"],
     "bugs": ["--only", "nan", "--peers", "", "--jobs", "1"],
     "fuzz": ["--programs", "100000"],
-    "compare": ["--epochs", "900", "--seconds", "300", "--no-history"],
+    "compare": ["--epochs", "1", "--seconds", "300", "--no-history"],
 }
 
 
@@ -248,12 +247,15 @@ LONG = {
 @pytest.mark.parametrize("name", LONG)
 def test_an_interruption_shows_and_saves_what_is_there(name, tmp_path):
     file = tmp_path / "x.json"
-    process = run(name, *LONG[name], "--save", str(file))
-    time.sleep(20)
-    assert process.poll() is None, process.communicate()
-    os.killpg(process.pid, signal.SIGINT)
-    shown, errors = process.communicate(timeout=60)
-    assert process.returncode == INTERRUPTED and "Traceback" not in shown + errors
+    for patience in (10, 60):
+        process = run(name, *LONG[name], "--save", str(file))
+        time.sleep(patience)
+        assert process.poll() is None, process.communicate()
+        os.killpg(process.pid, signal.SIGINT)
+        shown, errors = process.communicate(timeout=60)
+        assert process.returncode == INTERRUPTED and "Traceback" not in shown + errors
+        if errors.strip() != "interrupted":
+            break  # otherwise nothing was measured by then
     assert shown.strip() and json.loads(file.read_text())["tapegraph"]
     assert f"written: {file}" in errors
 
