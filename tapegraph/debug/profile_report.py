@@ -127,7 +127,7 @@ class Profile:
     def _repr_html_(self) -> str:
         from rich.console import Console
 
-        console = Console(record=True, file=io.StringIO(), width=128, force_jupyter=False)
+        console = Console(record=True, file=io.StringIO(), width=128, force_jupyter=False, highlight=False)
         console.print(self)
         return console.export_html(inline_styles=True, code_format="<pre>{code}</pre>")
 

@@ -36,6 +36,7 @@ def _environment() -> Any:
     )
     made.filters |= {name: getattr(units, name) for name in ("duration", "size", "count", "ratio", "span")}
     made.filters |= {"in_script": in_script, "voices": voices}
+    made.globals["colours"] = palette.LIGHT
     return made
 
 

@@ -93,6 +93,16 @@ def test_fragments_have_no_script_and_ids_of_their_own():
     assert not others, others
 
 
+def test_charts_can_be_read_where_the_style_sheet_is_stripped():
+    """As GitHub does with the outputs of notebooks: lines are not filled areas, and a chart is there once."""
+    text = re.sub(r"<style>.*?</style>", "", fragment(made.whole()), flags=re.DOTALL)
+    charts = re.findall(
+        r"<div class=(\w+)( hidden)?><svg class=\"chart\"[^>]*fill=\"none\" stroke=\"currentColor\"", text
+    )
+    assert charts == [("wide", ""), ("narrow", " hidden")]
+    assert 'class="curve eager"' in text and 'color="#d55e00"' in text
+
+
 def test_without_jinja2_the_error_says_what_to_install(monkeypatch):
     real = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "jinja2" else real(name))
