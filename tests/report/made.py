@@ -40,7 +40,7 @@ def start(name: str, first_call: float, even: BreakEven | None) -> Start:
         "plan": 0.1 * first_call,
         "compile": 0.7 * first_call,
     }
-    return Start(name, seconds, first_call, {"compiled": 9, "disk": 0, "shared": 0}, break_even=even)
+    return Start(name, seconds, first_call, {"compiled": 9, "disk": 0, "shared": 0}, runs=[first_call], break_even=even)
 
 
 def fault(kind: str, eager: float, static: float) -> Fault:
