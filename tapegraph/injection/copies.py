@@ -55,6 +55,7 @@ class Call(cell.Run):
         listen()
         warnings.showwarning = self.warned
         program, args, kwargs = request["call"]
+        args = args() if callable(args) else args
         held = _states([request["of"], args, kwargs])
         before = [read() for read in held]
         outcome: list[Any] = []

@@ -31,6 +31,7 @@ ORDER = (
     *("nan", "step", "shape", "backward"),
 )
 FIRST_LIMIT = 60.0  # seconds for the clean program, which may have to be compiled
+SLOW = 0.4  # of ``limit``: a peer that takes longer would leave no time for faults
 LONGER = 4  # times as long as that took, a program with a fault may take
 
 
@@ -39,7 +40,7 @@ def inject(
     *args: Any,
     kwargs: Mapping[str, Any] | None = None,
     peers: Mapping[str, Callable[..., Any]] | None = None,
-    peer_args: Mapping[str, tuple[Any, ...]] | None = None,
+    peer_args: Mapping[str, tuple[Any, ...] | Callable[[], tuple[Any, ...]]] | None = None,
     kinds: Iterable[str] = ORDER,
     seconds: float = 6.0,
     limit: float = 5.0,
@@ -49,8 +50,10 @@ def inject(
 
     ``fn(*args, **kwargs)`` is called in copies of this process (``fork``), which are thrown away: this process, its
     states, random streams, compiled versions and files stay as they are. ``peers``: the same work in other libraries, by
-    name; ``peer_args``: their arguments, by default the same. ``kinds``: which faults to try. ``seconds``: after which no further fault is begun;
-    ``limit``: seconds until a call counts as hanging, or four times what the program takes without a fault. ``progress``: told the title of each fault before it is tried.
+    name; ``peer_args``: their arguments, or functions that make them in the copy, by default the same. ``kinds``: which
+    faults to try, in this order. ``seconds``: after which no further fault is begun. ``limit``: seconds until a call counts
+    as hanging; in our own modes four times what the program takes without a fault, where that is more. ``progress``: told
+    the title of each fault before it is tried.
 
     Raises what ``fn`` raises in eager mode: a program that is wrong by itself cannot be told from one that was changed.
     """
@@ -70,7 +73,7 @@ class _Injection:
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
         peers: dict[str, Callable[..., Any]],
-        peer_args: dict[str, tuple[Any, ...]],
+        peer_args: dict[str, Any],
         limit: float,
     ) -> None:
         both = bodies(fn)
@@ -85,12 +88,14 @@ class _Injection:
             "static": {**given, "mode": "static", "call": (both.compiled, args, kwargs)},
         }
         self.peers = {name: others.Peer(peer) for name, peer in peers.items()}
+        self.absent = {name: peer.refusal for name, peer in self.peers.items() if peer.refusal}
         for name, peer in peers.items():
+            if name in self.absent:
+                continue
             call = (peer, peer_args.get(name, args), kwargs)
             self.requests[name] = {**given, "of": peer, "mode": None, "call": call, "notices": "{}"}
         self.twins: dict[str, dict[str, Any]] = {}
         self.limits: dict[str, float] = {}
-        self.absent: dict[str, str] = {}
         self.sources: dict[str, Source] = {}
 
     def run(self, kinds: tuple[str, ...], until: float, progress: Callable[[str], None]) -> Faults:
@@ -150,15 +155,18 @@ class _Injection:
         """The records of the program as it is."""
         for name, request in self.requests.items():
             began = time.perf_counter()
-            limit = FIRST_LIMIT if name in MODES else self.limit
-            record = self.copies.run(self._marked(request, None, ()), None, limit)
-            self.limits[name] = max(self.limit, LONGER * (time.perf_counter() - began))
+            ours = name in MODES
+            record = self.copies.run(self._marked(request, None, ()), None, FIRST_LIMIT if ours else self.limit)
+            took = time.perf_counter() - began
+            self.limits[name] = max(self.limit, LONGER * took) if ours else self.limit
             if raised := record.get("exception"):
                 said = f"{raised['kinds'][0]}: {raised['message']}".splitlines()[0]
                 self.absent[name] = f"the program itself raises {said}"
             elif "broken" in record:
                 said = record["broken"].strip().splitlines()[-1]
                 self.absent[name] = f"a copy of the process could not run it: {said}"
+            elif not ours and took > SLOW * self.limit:
+                self.absent[name] = f"its calls take {took:.1f} s in a copy of the process, too long to try every fault"
             else:
                 self.twins[name] = record
 
