@@ -107,8 +107,8 @@ class _Injection:
             found.left_out["all"] = "no line of the program could be read: it is not the user's, or has no source"
             return found
         parameters = others.parameters(self.body) if self.peers else ()
-        pools = {kind.name: kind.changes(scouted) for kind in KINDS}
-        for change in forgotten(scouted, self.sources):
+        pools: dict[str, list[Change]] = {kind.name: [] for kind in KINDS}
+        for change in (*(c for kind in KINDS for c in kind.changes(scouted)), *forgotten(scouted, self.sources)):
             pools.setdefault(change.kind.name, []).append(change)
         self._explain(pools, scouted, kinds, found.left_out)
         used: list[Change] = []
@@ -118,7 +118,7 @@ class _Injection:
             if time.perf_counter() > until and len(found.found) >= FEW:
                 said = "there was no time left"
             else:
-                progress(pools[name][0].kind.title)
+                progress(pools[name][-1].kind.title)
                 fault = self.placed(pools[name], used, parameters)
                 if fault is not None:
                     found.found.append(fault)
@@ -253,6 +253,7 @@ def spread(pool: list[Change], used: list[Change], parameters: tuple[str, ...]) 
         fresh = 2 / (1 + sum(place == (other.edit.file, other.edit.span[0]) for other in used))
         name = change.operand.name if change.operand else ""
         ours = change.operand is not None and change.operand.facts.tensor
-        return apart + 0.25 * change.site.depth / deep + fresh + (name != "") + ours + 3 * (name in parameters)
+        liked = (name != "") + ours + change.kind.fitting + 3 * (name in parameters)
+        return apart + 0.25 * change.site.depth / deep + fresh + liked
 
     return max(pool, key=worth)

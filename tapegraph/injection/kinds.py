@@ -60,6 +60,7 @@ class Kind:
     stage: int = 0  # the call in which it can be known
     backward: bool = False  # it shows in gradients only
     numeric: bool = False  # where it shows, something is not finite
+    fitting: bool = False  # it is a slip in what the program itself computes there
 
     def changes(self, scouted: Scouted) -> list[Change]:
         """Every change of the kind, in the order of the program."""
@@ -118,16 +119,19 @@ def _indices(site: Site) -> Iterator[Operand]:
         yield from (o for o in site.operands if o.facts.kind in "iu" and o.facts.shape)
 
 
-def _nan(site: Site) -> Iterator[tuple[Operand, str]]:
+def _root(site: Site) -> Iterator[tuple[Operand, str]]:
     for o in _values(site):
-        if site.form in ("log", "sqrt", "log2", "log10", "rsqrt"):
-            yield o, "-{x}"
-        elif site.form == "Div" and o is site.operands[-1]:
-            yield o, "{x} - {x}"
-        elif o.facts.low < 0:
-            yield o, "«{x} ** 0.5»"
-        else:
-            yield o, f"«({{x}} - {_above(o.facts)}) ** 0.5»"
+        yield o, "«{x} ** 0.5»" if o.facts.low < 0 else f"«({{x}} - {_above(o.facts)}) ** 0.5»"
+
+
+def _negative(site: Site) -> Iterator[tuple[Operand, str]]:
+    if site.form in ("log", "sqrt", "log2", "log10", "rsqrt"):
+        yield from ((o, "-{x}") for o in _values(site) if o.facts.high > 0)
+
+
+def _zero(site: Site) -> Iterator[tuple[Operand, str]]:
+    if site.form == "Div":
+        yield from ((o, "{x} - {x}") for o in _values(site) if o is site.operands[-1])
 
 
 def _above(facts: Facts) -> str:
@@ -173,8 +177,12 @@ def _detached(site: Site) -> Iterator[tuple[Operand, str]]:
 KINDS = (
     Kind("shape", "an operand has lost its last column", "deep_shape", "no op takes two arrays that must fit",
          ("matmul|linear|add|subtract|multiply|divide|loss|concat|conv|maximum|minimum|where", "SHORT"), _shape),
-    Kind("nan", "the root or logarithm of a negative number, or 0/0", "nan_log", "no floats are computed",
-         (r"\blog|sqrt|pow|\*\*|divide", "nan", "SHAPE"), _nan, numeric=True),
+    Kind("nan", "the logarithm or root of a negative number", "nan_log", "", (r"\blog|sqrt", "nan", "SHAPE"), _negative,
+         numeric=True, fitting=True),
+    Kind("nan", "a division by zero", "zero_over_zero", "", (r"\bdiv|divide", "nan|zero|inf", "SHAPE"), _zero,
+         numeric=True, fitting=True),
+    Kind("nan", "the root of a negative number", "nan_log", "no floats are computed", (r"sqrt|pow|\*\*", "nan", "SHAPE"),
+         _root, numeric=True),
     Kind("index", "indices go beyond the end", "index_range", "nothing is looked up by whole numbers",
          ("index|indices|getitem|take|gather|entropy|class", "REACH", "SHAPE"), _index),
     Kind("slope", "finite forward, NaN in the backward pass: the slope of a root at zero", "nan_sqrt_backward",
