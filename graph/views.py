@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import networkx as nx
@@ -37,6 +38,7 @@ def kind(record: Record) -> str:
     return kind_of(record.op)
 
 
+@cache
 def kind_of(op: Op) -> str:
     """What sort of op it is: constant, elementwise, reduction, product, view, control or other."""
     if op.name in ("full", "iota", "size_of"):

@@ -115,18 +115,18 @@ class Scene:
     def to_json(self) -> dict[str, Any]:
         """What the renderer reads. A node that stands in several stages is written once: stages hold indices into "nodes"."""
         index: dict[str, int] = {}
+        same: dict[int, int] = {}  # by identity, which is quicker to ask for than all of a node
         nodes: list[dict[str, Any]] = []
         stages = []
         for stage in self.stages:
             chosen = []
             for node in stage.nodes:
-                key = repr(node)
-                if key not in index:
-                    index[key] = len(nodes)
-                    nodes.append(
-                        {name: value for name, value in asdict(node).items() if value not in ("", None, (), {})}
-                    )
-                chosen.append(index[key])
+                if (number := same.get(id(node))) is None:
+                    number = same[id(node)] = index.setdefault(repr(node), len(nodes))
+                    if number == len(nodes):
+                        told = vars(node).items()
+                        nodes.append({name: value for name, value in told if value not in ("", None, (), {})})
+                chosen.append(number)
             stages.append(
                 {
                     "name": stage.name,

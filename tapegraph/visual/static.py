@@ -34,6 +34,7 @@ class Static:
         self.graph = traced
         self.twins: Mapping[str, str] = {}  # by id
         self.notes: dict[Record, dict[str, str]] = {}  # more attributes
+        self._made: dict[Record, tuple[Any, Node]] = {}
         self._numbers = count()
         self._bodies: dict[tuple[str, str], Sequence[Record]] = {}  # by control op, as seen last
         called = {id(m): m for modules in traced.within.values() for m in modules}
@@ -177,9 +178,13 @@ class Static:
         told = self.told[record]
         forward = self._living(told.of, there) if told.of is not None else None
         of = self.ids[forward] if forward is not None else ""
-        node = node_of(record, self.ids, self.places, told, name=self.name_of(record), of=of, result=result,
-                       kernel=kernel, twin=self.twins.get(self.ids[record], ""))  # fmt: skip
-        return replace(node, attrs={**node.attrs, **self.notes[record]}) if record in self.notes else node
+        key = told, of, result, kernel, self.notes.get(record, {})
+        made = self._made.get(record)
+        if made is None or made[0] != key:  # else it stands unchanged since an earlier stage
+            node = node_of(record, self.ids, self.places, told, name=self.name_of(record), of=of, result=result,
+                           kernel=kernel, twin=self.twins.get(self.ids[record], ""))  # fmt: skip
+            made = self._made[record] = key, replace(node, attrs={**node.attrs, **key[-1]})
+        return made[1]
 
     def _living(self, record: Record, there: set[Record]) -> Record | None:
         """What a forward record is in this stage; where it has gone, what has taken it in: one of those that used it."""
