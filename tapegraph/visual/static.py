@@ -187,14 +187,17 @@ class Static:
         return made[1]
 
     def _living(self, record: Record, there: set[Record]) -> Record | None:
-        """What a forward record is in this stage; where it has gone, what has taken it in: one of those that used it."""
+        """What a forward record is in this stage; where it has gone, what has taken it in, or what it was made from."""
         stack, seen = [record], {record}
         while stack:
             one = stack.pop(0)
             now = self.now.get(one, one)
             if now in there:
                 return now
-            new = [u for u in self._users.get(one, ()) if u not in seen and self.told[u].part == "forward"]
+            users = [u for u in self._users.get(one, ()) if self.told[u].part == "forward"]
+            derived = self.traced.derived.get(one)
+            behind = [derived] if derived is not None else [] if one in self.told else one.parents
+            new = [r for r in (*users, *behind) if r not in seen]
             seen.update(new)
             stack += new
         return None
