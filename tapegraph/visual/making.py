@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 from eager.tensor import Tensor
 from engine import level, tree
-from engine.errors import ArgumentError
+from engine.errors import ArgumentError, TapegraphError
 from graph.graph import Graph
 from graph.reference import solve_sizes
 from tapegraph.debug.entries import fresh
@@ -88,23 +89,38 @@ def _of_call(
         call.tape = taken(function.body, args, kwargs, names, places)
         scene.stages.append(call.tape.stage())
     if modes != "eager":
-        given, named = tuple(map(_fresh, args)), {k: _fresh(v) for k, v in kwargs.items()}
-        with level.level("off"):
-            graph = trace_call(function.body, given, named, function.pinned, function.literal).graph
-        call.arrays = [a for _, a in argument_arrays(function.body, given, named)]
-        shapes = {r.attrs["name"]: a.shape for r, a in zip(graph.inputs, call.arrays, strict=True)}
-        call.sizes = solve_sizes(graph, shapes)
-        call.static = Static(graph, names, places)
-        if call.tape is not None:
-            call.static.twins = twins(call.tape, call.static)
+        try:
+            _traced(call, function, args, kwargs, names, places)
+        except TapegraphError as mistake:
+            if modes == "static" or not scene.stages:
+                raise
+            (eager,) = scene.stages
+            said = str(mistake).splitlines()[0]
+            scene.stages[0] = replace(eager, caption=f"{eager.caption}; static mode cannot trace it: {said}")
+    if call.static is not None:
         plan = _compiled(scene, call.static, function.fidelity, function.phases, call.sizes)
         if plan is not None and set(measures) & {"seconds", "error", "divergence"}:
             from compiler.runtime import Program  # compiles what is not compiled yet
 
-            call.program = Program(plan, graph)
+            call.program = Program(plan, call.static.traced)
     if measures:
         Measured(call, measures).write(scene)
     return scene
+
+
+def _traced(
+    call: Call, function: Function, args: tuple[Any, ...], kwargs: dict[str, Any], names: Names, places: Places
+) -> None:
+    """Add the graph of a call, traced for the picture."""
+    given, named = tuple(map(_fresh, args)), {k: _fresh(v) for k, v in kwargs.items()}
+    with level.level("off"):
+        graph = trace_call(function.body, given, named, function.pinned, function.literal).graph
+    call.arrays = [a for _, a in argument_arrays(function.body, given, named)]
+    shapes = {r.attrs["name"]: a.shape for r, a in zip(graph.inputs, call.arrays, strict=True)}
+    call.sizes = solve_sizes(graph, shapes)
+    call.static = Static(graph, names, places)
+    if call.tape is not None:
+        call.static.twins = twins(call.tape, call.static)
 
 
 def _fresh(value: Any) -> Any:

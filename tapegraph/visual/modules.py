@@ -6,7 +6,7 @@ import contextlib
 import inspect
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from types import CodeType, MethodType
+from types import CodeType, MethodType, ModuleType
 from typing import Any
 
 from engine.origin import Frame, Origin, user_frames
@@ -54,6 +54,9 @@ class Names:
             elif isinstance(value, dict):
                 for key, part in value.items():
                     self._root(f"{name}[{key!r}]", part)
+            elif hasattr(value, "__dict__") and not is_module(value) and not isinstance(value, type | ModuleType):
+                for attribute, part in list(vars(value).items()):  # of a trainer, say
+                    self._root(attribute if name == "self" else f"{name}.{attribute}", part)
         body = getattr(body, "__func__", body)
         self._body: CodeType | None = getattr(body, "__code__", None)
         self._parts: dict[int, dict[int, str]] = {}
@@ -63,6 +66,7 @@ class Names:
         if not is_module(value) or isinstance(value, type):
             return
         self._roots.setdefault(id(value), name)
+        self._roots.setdefault(id(getattr(value, "_inner", value)), name)  # of an optimizer of tapegraph.torch
         if hasattr(value, "named_parameters"):
             for path, state in (*value.named_parameters(), *value.named_buffers()):
                 self._states.setdefault(getattr(state, "_handle", state), path)

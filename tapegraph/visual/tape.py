@@ -234,6 +234,8 @@ class Tape(Log):
         """The stage of eager mode."""
         count = Counter(self.nodes[n].part for n in self.applied)
         caption = "the ops as they were applied, one by one: " + ", ".join(f"{count[p]} {p}" for p in PARTS if count[p])
+        if not self.applied:
+            caption = "no op was applied: what is computed on NumPy arrays before a tensor comes in, NumPy computes"
         return Stage("eager", "eager", caption, tuple(self.nodes.values()))
 
 
