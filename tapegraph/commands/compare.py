@@ -153,7 +153,27 @@ def _run(options: argparse.Namespace, out: output.Output) -> int:
 
 
 def _words(options: argparse.Namespace) -> list[str]:
-    return ["compare", *([options.place] if options.place else [])]
+    """The command that does this again."""
+    words = ["compare", *([options.place] if options.place else [])]
+    for name in (
+        "args",
+        "batches",
+        "epochs",
+        "tolerance",
+        "threads",
+        "seconds",
+        "model",
+        "batch_size",
+        "seed",
+        "dtype",
+    ):
+        value = getattr(options, name)
+        if value is not None and value != options.parser.get_default(name):
+            words += [f"--{name.replace('_', '-')}", f"{value:g}" if isinstance(value, float) else str(value)]
+    for label, place in options.peer:
+        words += ["--peer", f"{label}={place}"]
+    words += ["--peers", ",".join(options.peers)] if options.peers else []
+    return words + [f"--no-{name}" for name in ("faults", "profile") if not getattr(options, name)]
 
 
 def _measurement(options: argparse.Namespace, progress: Any) -> Measurement:

@@ -75,7 +75,7 @@ def faults(
     fn: Callable[..., Any],
     batch: Batch,
     peers: Mapping[str, Callable[..., Any]],
-    arguments: Mapping[str, tuple[Any, ...]],
+    arguments: Mapping[str, Callable[[], tuple[Any, ...]]],
     seconds: float,
 ) -> None:
     """Faults injected into the function, one at a time, and what each mode said."""

@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import compiler.pipeline  # noqa: F401  # here, so that importing it is not taken for the cost of compiling
@@ -17,7 +18,7 @@ from tapegraph.comparison.agreement import Moment, agreement, moment
 from tapegraph.comparison.figures import Comparison, Start, speed
 from tapegraph.comparison.intervals import Medians
 from tapegraph.comparison.lane import Batch, Lane, Timed, as_before, nudged
-from tapegraph.comparison.peers import Contender, PeerLane, threads_of_peers
+from tapegraph.comparison.peers import Contender, PeerLane, converted, threads_of_peers
 from tapegraph.comparison.retraces import retraces
 from tapegraph.comparison.starts import KERNEL, start_of, starts_here
 from tapegraph.comparison.subject import always_compiled, bodies, said
@@ -85,6 +86,9 @@ class Measurement:
             *settings.workers,
         ]
         self.rows: list[Batch] = []
+        self.firsts: dict[str, Moment] = {}
+        self.lasts: dict[str, Moment] = {}
+        self.calls = 0  # that all lanes have made
         name = self.bodies.subject.name
         self.found = Comparison(
             settings.title or name,
@@ -108,7 +112,7 @@ class Measurement:
         return [*self.lanes, *(peer for peer in self.peers if not peer.failed)]
 
     def run(self) -> Comparison:
-        """Measure everything; what the function raises in eager mode is raised."""
+        """Measure everything; what the function raises in eager mode is raised. ``found`` is of use after a KeyboardInterrupt."""
         began = time.perf_counter()
         settings, found = self.settings, self.found
         found.complete = False
@@ -121,7 +125,8 @@ class Measurement:
             found.threads = settings.threads if did_pin else None
             for peer in self.peers:
                 stack.callback(peer.close)
-            self._agree()
+            self._run_batches()
+            self._judge()
             self._inject()
             for peer in (peer for peer in self.peers if not peer.failed):
                 self.progress(f"first call of {peer.name}", 0.35)
@@ -131,22 +136,21 @@ class Measurement:
             if "static" not in found.failed:
                 self._start()
             self._look()
+        self._tell()
         found.complete = True
         found.settings["took"] = time.perf_counter() - began
         return found
 
     # ------------------------------------------------------------------------------------ agreement
 
-    def _agree(self) -> None:
-        """All batches in both modes by turns, and what came of it."""
+    def _run_batches(self) -> None:
+        """All batches in both modes by turns."""
         self.progress("both modes from the same start", 0.02)
-        settings, found = self.settings, self.found
+        settings = self.settings
         loader_epoch = getattr(settings.batches, "epoch", None)
         source: Any = settings.batches
         if source is not None and loader_epoch is None:
             source = [self._arguments(b) for b in source]
-        results: dict[str, Any] = {}
-        firsts: dict[str, Moment] = {}
         try:
             for epoch in range(settings.epochs):
                 rows = [self.args] * (1 + CALLS) if source is None else [self._arguments(b) for b in source]
@@ -154,25 +158,30 @@ class Measurement:
                     raise ArgumentError("there are no batches", op="compare")
                 if epoch == 0:
                     self.rows = [self.args] if source is None else rows
-                    firsts = self._first(rows[0], results)
-                    self.firsts = firsts
+                    self.firsts = self.lasts = self._first(rows[0])
                     rows = rows[1:]
                 for number, start in enumerate(range(0, len(rows), BLOCK)):
-                    self._turn(rows[start : start + BLOCK], number + epoch, results)
-                    self.progress("both modes from the same start", 0.05 + 0.15 * start / len(rows))
+                    self._turn(rows[start : start + BLOCK], number + epoch)
+                    done = (epoch + start / len(rows)) / settings.epochs
+                    self.progress("both modes from the same start", 0.05 + 0.15 * done)
+        except KeyboardInterrupt:
+            if self.lasts:
+                self._judge()
+                self._count()
+            raise
         finally:
             if loader_epoch is not None:
                 settings.batches.epoch = loader_epoch
         if settings.evaluate is not None:
             self.scores = {lane.name: float(lane.during(settings.evaluate)) for lane in self.lanes}
+
+    def _judge(self) -> None:
+        """Whether the modes agree, by the first call and the last turn that all have made; what was compiled, and why."""
+        found = self.found
         if "static" in found.failed:
             return
-        lasts = {name: moment(lane, results[name]) for name, lane in self._named()}
-        found.agreement = agreement(
-            *([firsts[name], lasts[name]] for name in ("eager", "static", "control")),
-            settings.tolerance,
-            self.eager.calls,
-        )
+        moments = ([self.firsts[name], self.lasts[name]] for name in ("eager", "static", "control"))
+        found.agreement = agreement(*moments, self.settings.tolerance, self.calls)
         found.retraces = retraces(self.bodies.versions)
         if not found.agreement.ok:
             self.progress("where the modes part", 0.2)
@@ -184,14 +193,14 @@ class Measurement:
     def _arguments(self, batch: Any) -> Batch:
         return (*self.args, *batch) if isinstance(batch, tuple | list) else (*self.args, batch)
 
-    def _first(self, row: Batch, results: dict[str, Any]) -> dict[str, Moment]:
+    def _first(self, row: Batch) -> dict[str, Moment]:
         """The first call of each; where the compiled one fails there is no static mode to compare with."""
         found: dict[str, Moment] = {}
         for name, lane in self._named():
             if lane.name in self.found.failed:
                 continue
             try:
-                results[name] = lane.run([nudged(row) if name == "control" else row])
+                result = lane.run([nudged(row) if name == "control" else row])
             except Exception as error:
                 if name == "eager":
                     error.add_note(
@@ -200,14 +209,18 @@ class Measurement:
                     raise
                 self.found.failed[lane.name] = said(error)
                 continue
-            found[name] = moment(lane, results[name])
+            found[name] = moment(lane, result)
+        self.calls = 1
         return found
 
-    def _turn(self, rows: Sequence[Batch], number: int, results: dict[str, Any]) -> None:
+    def _turn(self, rows: Sequence[Batch], number: int) -> None:
+        results: dict[str, Any] = {}
         for name, lane in self._named() if number % 2 == 0 else self._named()[::-1]:
             if lane.name not in self.found.failed:
                 with self._failing(lane):
                     results[name] = lane.run([nudged(r) for r in rows] if name == "control" else rows)
+        self.lasts = {name: moment(lane, results[name]) for name, lane in self._named() if name in results}
+        self.calls += len(rows)
 
     @contextlib.contextmanager
     def _failing(self, lane: Lane) -> Iterator[None]:
@@ -308,6 +321,20 @@ class Measurement:
         )
         yield start_of(self.bodies.compiled, "this process", self.static.first)
 
+    def _tell(self) -> None:
+        """How intervals came about."""
+        if not self.eager.turns:
+            return
+        runs = [f"{len(start.runs)} over a {start.name}" for start in self.found.starts]
+        again = f", and the first calls ({', '.join(runs)})" if runs else ""
+        alone = (
+            "; one run alone says nothing of how much the next would take" if any(r[:2] == "1 " for r in runs) else ""
+        )
+        self.found.notes.insert(
+            0,
+            f"Intervals hold at 95 %: {len(self.eager.turns)} turns of calls were drawn again 1,000 times{again}{alone}.",
+        )
+
     # ------------------------------------------------------------------------------------ looks
 
     def _inject(self) -> None:
@@ -318,7 +345,8 @@ class Measurement:
             self.progress("injecting faults", 0.2)
             living = {peer.name: peer for peer in self.peers if isinstance(peer, PeerLane) and not peer.failed}
             functions = {name: peer.step for name, peer in living.items()}
-            arguments = {name: peer.arguments(self.rows[0]) for name, peer in living.items()}
+            # Converted in the copies: to make an array starts the threads of JAX.
+            arguments = {name: partial(converted, self.rows[0], peer.framework.array) for name, peer in living.items()}
             extras.faults(found, self.fn, self.rows[0], functions, arguments, settings.seconds * FAULTS)
 
     def _look(self) -> None:
