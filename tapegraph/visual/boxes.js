@@ -24,9 +24,10 @@ function clipped(text, size, width = WIDEST) {
   return kept.join("") + "…";
 }
 
+const grouped = new Intl.NumberFormat("en"); // made once: making one takes longer than drawing a box
 const shapeOf = (node) => (node.shape.length ? node.shape.join("×") : "scalar");
 const valueOf = (node) => `${node.dtype} ${node.shape.length ? shapeOf(node) : ""}`.trim();
-const plural = (count, noun) => `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
+const plural = (count, noun) => `${grouped.format(count)} ${noun}${count === 1 ? "" : "s"}`;
 const hasBoth = (box) => box.nodes.some((n) => n.part === "forward") && box.nodes.some((n) => n.part === "backward");
 
 /** The lines of a box and its size: {title, lines, w, h, halves}; the largest size that it has in any stage with its place. */

@@ -43,7 +43,7 @@ function quantity(value, measure) {
   const units = UNITS[measure] ?? [[0, ""]];
   const [size, unit] = units.findLast(([least]) => Math.abs(value) >= least) ?? units[0];
   const share = Number((value / (size || 1)).toPrecision(3));
-  return (share !== 0 && (Math.abs(share) >= 1e5 || Math.abs(share) < 1e-3) ? share.toExponential(1) : share.toLocaleString("en")) + unit;
+  return (share !== 0 && (Math.abs(share) >= 1e5 || Math.abs(share) < 1e-3) ? share.toExponential(1) : grouped.format(share)) + unit;
 }
 
 const channels = (colour) => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));

@@ -51,12 +51,14 @@ const entrySide = (edge) => (edge.up ? "bottom" : "top");
 const exiting = (edge, i) => (i ? edge.exits[i - 1] : edge.from); // the member of the i-th group that an edge comes from
 const entering = (edge, i) => edge.entries[i + 1] ?? edge.to;
 const rankOf = (edge) => edge.parts.filter((part) => part === "backward").length;
-const portKey = (side, edge) => `${side}\n${edge.from.id}`;
+// Gradients go to an optimizer from everywhere: they share a port by where they go, other edges by where they come from.
+const gathered = (edge) => edge.parts[0] === "backward" && edge.parts[1] === "update";
+const portKey = (side, edge) => `${side}\n${gathered(edge) ? `to ${edge.to.id}` : edge.from.id}`;
 const portId = (key) => `port\n${key}`;
 
 function port(level, edge, side, member) {
   const key = portKey(side, edge);
-  const found = level.ports.get(key) ?? level.ports.set(key, { key, side, members: new Set() }).get(key);
+  const found = level.ports.get(key) ?? level.ports.set(key, { key, side, bus: gathered(edge), members: new Set() }).get(key);
   found.members.add(member.id);
 }
 
@@ -67,10 +69,23 @@ function layoutGroup(group, job) {
   const { cells, cellOf } = cellsOf(group, job);
   for (const cell of cells) graph.setNode(cell.id, { width: cell.w, height: cell.h });
   const { joins, ports } = job.levels.get(group) ?? { joins: [], ports: new Map() };
+  const buses = new Map();
   for (const edge of joins) join(graph, edge, cellOf);
-  for (const entry of ports.values()) addPort(graph, entry, cellOf);
-  if (cells.length) dagre.layout(graph);
-  return (job.blocks.set(group, measured(group, graph, { cells, cellOf }, ports, job)), job.blocks.get(group));
+  for (const entry of ports.values()) addPort(graph, entry, cellOf, (ids, end) => addBus(graph, ids, end, order(group, cellOf), buses));
+  return (job.blocks.set(group, measured(group, laidOut(graph), { cells, cellOf, buses }, ports, job)), job.blocks.get(group));
+}
+
+const LAID_OUT = new Map(); // by what dagre was given: opening one group leaves most others as they were
+
+/** The graph with places for its nodes and edges; the one of an earlier call where dagre was given the same. */
+function laidOut(graph) {
+  const key = JSON.stringify([graph.graph(), graph.nodes().map((id) => [id, graph.node(id)]), graph.edges().map((edge) => [edge.v, edge.w, graph.edge(edge)])]);
+  const known = LAID_OUT.get(key);
+  if (known) return known;
+  if (graph.nodeCount()) dagre.layout(graph);
+  if (LAID_OUT.size > 1000) LAID_OUT.clear();
+  LAID_OUT.set(key, graph);
+  return graph;
 }
 
 /** Members as dagre sees them: open groups, boxes, and a forward box together with the boxes of its derivative. */
@@ -142,18 +157,39 @@ function join(graph, edge, cellOf) {
 }
 
 /** A port is a point of the border: a node of no size that is held at the first or last layer. */
-function addPort(graph, entry, cellOf) {
+function addPort(graph, entry, cellOf, addBus) {
   const id = portId(entry.key);
   const end = `end\n${entry.side}`;
   const edge = (above, below, weight) => (entry.side === "top" ? graph.setEdge(above, below, { weight, minlen: 1 }) : graph.setEdge(below, above, { weight, minlen: 1 }));
   if (!graph.hasNode(end)) graph.setNode(end, { width: 0, height: 0 });
   graph.setNode(id, { width: 4, height: 0 });
   edge(end, id, 4);
-  for (const member of entry.members) edge(id, cellOf.get(member), 1);
+  const members = [...new Set([...entry.members].map((member) => cellOf.get(member)))];
+  if (entry.bus && entry.side === "bottom" && members.length > 1) addBus(members, id);
+  else for (const member of members) edge(id, member, 1);
+}
+
+/** Cells in the order of the program. */
+function order(group, cellOf) {
+  const place = new Map();
+  for (const member of group.members) if (!place.has(cellOf.get(member.id))) place.set(cellOf.get(member.id), place.size);
+  return place;
+}
+
+/** One line down a group that its members' edges join, in the place of a line for each: a chain of joints down to the end. */
+function addBus(graph, members, end, place, buses) {
+  const sorted = [...members].sort((a, b) => place.get(a) - place.get(b));
+  const joints = sorted.map((member) => `joint\n${end}\n${member}`);
+  for (const joint of joints) graph.setNode(joint, { width: 4, height: 0 });
+  sorted.forEach((member, i) => {
+    graph.setEdge(member, joints[i], { weight: 1, minlen: 1 });
+    graph.setEdge(joints[i], joints[i + 1] ?? end, { weight: 4, minlen: 1 });
+    buses.set(`${member}\t${end}`, [member, ...joints.slice(i), end]);
+  });
 }
 
 /** The extent of what dagre placed, moved so that it begins inside the padding. */
-function measured(group, graph, { cells, cellOf }, ports, job) {
+function measured(group, graph, { cells, cellOf, buses }, ports, job) {
   const root = !group.parent;
   const header = root ? 0 : HEADER;
   const [left, top] = job.across ? [header, 0] : [0, header];
@@ -170,7 +206,7 @@ function measured(group, graph, { cells, cellOf }, ports, job) {
   let h = (ys.length ? Math.max(...ys) - y0 : 0) + 2 * pad + top;
   if (job.across) h = Math.max(h, title);
   else w = Math.max(w, title);
-  const block = { group, cellOf, w, h, cells: [], ports: new Map(), bends: new Map() };
+  const block = { group, cellOf, buses, w, h, cells: [], ports: new Map(), bends: new Map() };
   cells.forEach((cell, i) => block.cells.push({ ...cell, x: spots[i].x + dx, y: spots[i].y + dy }));
   for (const { key, side } of ports.values()) {
     const { x, y } = graph.node(portId(key));
@@ -178,6 +214,7 @@ function measured(group, graph, { cells, cellOf }, ports, job) {
     const free = side === "top" ? Math.max(y, ...row.map((spot) => spot.y + spot.h)) : Math.min(y, ...row.map((spot) => spot.y));
     block.ports.set(key, { x: Math.min(Math.max(x + dx, 6), w - 6), free: row.length ? free + dy : null });
   }
+  block.joints = new Map([...buses.values()].flatMap((path) => path.slice(1, -1)).map((id) => [id, { x: graph.node(id).x + dx, y: graph.node(id).y + dy }]));
   for (const [{ v, w: to }, points] of bends) block.bends.set(`${v}\t${to}`, points.length > 1 ? points.map((p) => ({ x: p.x + dx, y: p.y + dy })) : []);
   return block;
 }

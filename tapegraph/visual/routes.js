@@ -39,6 +39,20 @@ function ending(box, at, side, part, job) {
 
 /** The bends between two members of a group, from the first to the second. */
 function bendsBetween(block, a, b) {
+  const path = block.buses.get(`${a}\t${b}`) ?? block.buses.get(`${b}\t${a}`);
+  if (path) return path[0] === a ? alongBus(block, path) : alongBus(block, path).reverse();
+  return bendsOn(block, a, b);
+}
+
+/** The bends and joints on a line that several edges share. */
+function alongBus(block, path) {
+  return path.slice(1).flatMap((to, i) => {
+    const joint = block.joints.get(to);
+    return [...bendsOn(block, path[i], to), ...(joint ? [{ x: joint.x + block.x, y: joint.y + block.y }] : [])];
+  });
+}
+
+function bendsOn(block, a, b) {
   const shift = ({ x, y }) => ({ x: x + block.x, y: y + block.y });
   const ahead = block.bends.get(`${a}\t${b}`);
   return ahead ? ahead.map(shift) : (block.bends.get(`${b}\t${a}`) ?? []).map(shift).reverse();
@@ -55,8 +69,10 @@ function inside(group, side, member, edge, job) {
   const key = portKey(side, edge);
   const port = block.ports.get(key);
   const x = block.x + port.x;
-  const past = port.free === null ? [] : [{ x, y: block.y + port.free }];
-  return [{ x, y: side === "top" ? block.y : block.y + block.h }, ...past, ...bendsBetween(block, portId(key), block.cellOf.get(member.id))];
+  const cell = block.cellOf.get(member.id);
+  const straight = port.free === null || block.buses.has(`${cell}\t${portId(key)}`);
+  const past = straight ? [] : [{ x, y: block.y + port.free }];
+  return [{ x, y: side === "top" ? block.y : block.y + block.h }, ...past, ...bendsBetween(block, portId(key), cell)];
 }
 
 /** The point of a box's border that an edge of a part uses; groups of both parts have a half for each. */
