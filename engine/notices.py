@@ -61,7 +61,10 @@ def warn(notice: TapegraphWarning) -> None:
         _shown[1].add(key)
         try:
             warnings.warn_explicit(
-                notice, type(notice), place.file if place else "tapegraph", place.line if place else 0
+                notice,
+                type(notice),
+                origin.cell(place.file) or place.file if place else "tapegraph",
+                place.line if place else 0,
             )
         except type(notice) as raised:  # the filters make an error of it
             raise landed(raised, scope, outer=origin.capture()) from None

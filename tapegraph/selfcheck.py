@@ -123,7 +123,7 @@ def mismatch(difference: Difference) -> notices.MismatchWarning:
         difference.sentence(),
         op=record.op.name,
         operands=given,
-        fix="this is a mistake of tapegraph's, please report it; tg.debug.bisect shows all of it, and eager mode has it right",
+        fix="this is a mistake of tapegraph's, or of a rule or an op of yours; tg.debug.bisect shows all of it, and eager mode has it right",
         origin=record.origin,
     )
 
