@@ -19,6 +19,7 @@ from engine.record import Record
 from graph.views import label
 from tapegraph.debug.naming import derived
 from tapegraph.visual.scene import Firing, Node, Scene, Stage
+from tapegraph.visual.writing import Places
 
 MODES = ("reverse", "forward")
 SHOWN = 3  # elements of an array that are written out
@@ -53,7 +54,7 @@ def walk(function: Callable[..., Any], *args: Any, mode: str = "reverse", along:
                 steps.seed(result)
                 result.backward()
     name = getattr(function, "__name__", "function")
-    return Scene(f"{name}, {mode} mode", steps.stages)
+    return Scene(f"{name}, {mode} mode", steps.stages, steps.places.found)
 
 
 def _tangents(function: Callable[..., Any], given: Sequence[Any], starts: Sequence[Any]) -> list[Any]:
@@ -79,12 +80,13 @@ class Steps:
     nodes: dict[str, Node] = field(default_factory=dict)
     names: dict[Record, str] = field(default_factory=dict)  # of arguments and values, by their tape entries
     adjoints: dict[str, Any] = field(default_factory=dict)
+    places: Places = field(default_factory=Places)
     result: str = ""
 
     def argument(self, name: str, handle: Any) -> None:
         """An argument stands in the first stage."""
         self.names[handle._record] = name
-        self._add(name, name, handle._value, "leaf", "input", ())
+        self._add(name, name, handle._value, "leaf", "input", (), None)
 
     def forward(self, event: Event) -> None:
         """A value was computed."""
@@ -95,7 +97,9 @@ class Steps:
         self.names[event.record] = name
         title = f"{name} = {label(event.record)}({', '.join(operands)})"
         inputs = tuple(o for o in operands if o in self.nodes)
-        self._add(name, title, event.result._value, event.op.name, "elementwise", inputs)
+        self._add(
+            name, title, event.result._value, event.op.name, "elementwise", inputs, self.places.number(event.origin)
+        )
         told = f"{title} = {written(event.result._value)}"
         if self.mode == "forward":
             told += f", and it grows by {written(self.tangents[len(self.names) - 1])}"
@@ -135,11 +139,14 @@ class Steps:
             return self.names[record]
         return written(np.asarray(getattr(x, "_value", x)))
 
-    def _add(self, id: str, title: str, value: Any, op: str, kind: str, inputs: tuple[str, ...]) -> None:
+    def _add(
+        self, id: str, title: str, value: Any, op: str, kind: str, inputs: tuple[str, ...], place: int | None
+    ) -> None:
         lines = [title, f"= {written(value)}"]
         if self.mode == "forward":
             lines.append(f"tangent {written(self.tangents[len(self.names) - 1])}")
-        self.nodes[id] = Node(id, op, "\n".join(lines), kind, "float64", tuple(map(str, value.shape)), inputs)
+        shape = tuple(map(str, value.shape))
+        self.nodes[id] = Node(id, op, "\n".join(lines), kind, "float64", shape, inputs, place=place)
 
     def _adjoint(self, name: str, part: Any, source: tuple[str, ...]) -> None:
         key, before = f"d{name}", self.adjoints.get(name)
@@ -157,6 +164,7 @@ class Steps:
             inputs,
             part="backward",
             of=name,
+            place=self.nodes[name].place,
         )
 
     def stage(self, caption: str, *marked: str) -> None:

@@ -26,7 +26,7 @@ def test_reverse_mode_visits_each_value_once_and_ends_with_the_gradient():
     assert label(scene, 7, "da") == "dv4/da\n= 2"  # only one of its two users has passed on
     visited = [stage.firings[0].right[0] for stage in scene.stages[6:]]
     assert visited == ["v4", "v3", "v2", "v1"]
-    assert "v1 passes on its -0.4161: -0.8323 to a, -0.4161 to b" == scene.stages[-1].caption
+    assert scene.stages[-1].caption == "v1 passes on its -0.4161: -0.8323 to a, -0.4161 to b"
 
 
 def test_forward_mode_carries_tangents_along_one_argument():
