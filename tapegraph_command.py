@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Sequence
 
@@ -41,20 +42,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     answer = answered(given)
     if answer is not None:
         return answer
-    from tapegraph.commands.main import main as run  # with all of tapegraph: half a second
-
+    try:
+        from tapegraph.commands.main import main as run  # with all of tapegraph: half a second
+    except Exception as error:  # a package is missing or hidden, a variable of the environment has no meaning
+        if os.environ.get("TAPEGRAPH_TRACEBACK") == "full":
+            raise
+        print(f"tapegraph: {error}", file=sys.stderr)
+        return USAGE
     return run(given)
 
 
 def answered(given: Sequence[str]) -> int | None:
     """Answer what needs nothing else, and return the status; None for everything else."""
-    if not given or given[0] in ("-h", "--help"):
+    if not given or given[0] in ("-h", "--help") or list(given) == ["help"]:
         print(helped())
         return 0
-    if given[0].startswith("-") or given[0] in COMMANDS:
+    if given[0].startswith("-") or given[0] in COMMANDS or (given[0] == "help" and given[1] in COMMANDS):
         return None
-    hint = nearest(given[0], COMMANDS)
-    print(f"tapegraph: there is no command {given[0]!r}{hint or '; tapegraph --help lists them'}", file=sys.stderr)
+    word = given[given[0] == "help"]
+    hint = nearest(word, COMMANDS)
+    print(f"tapegraph: there is no command {word!r}{hint or '; tapegraph --help lists them'}", file=sys.stderr)
     return USAGE
 
 

@@ -26,6 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     answer = answered(given)
     if answer is not None:
         return answer
+    if given[0] == "help":
+        given = [given[1], "--help"]
     options = parsers()[0].parse_args(given)
     try:
         status = int(options.run(options))

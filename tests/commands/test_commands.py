@@ -38,10 +38,10 @@ def refusal(*arguments):
 
 
 def test_help_reads_well(capsys):
-    assert main([]) == main(["--help"]) == main(["-h"]) == 0
+    assert main([]) == main(["--help"]) == main(["-h"]) == main(["help"]) == 0
     once = capsys.readouterr().out
-    text = once[: len(once) // 3]
-    assert once == text * 3, "without anything, the same"
+    text = once[: len(once) // 4]
+    assert once == text * 4, "without anything, the same"
     assert all(len(line) <= 80 for line in text.splitlines())
     for name, summary in COMMANDS.items():
         assert re.search(rf"^  {name} +{re.escape(summary)}$", text, re.MULTILINE)
@@ -77,6 +77,30 @@ def test_examples_are_accepted(name, tmp_path, monkeypatch):
 def test_short_examples_run(capsys):
     for line in ("ops softmax", "ops norm loss", "explain ShapeError", "explain", "info", "cache", "cache path"):
         assert main(line.split()) == 0 and capsys.readouterr().out
+
+
+def test_help_is_a_word_as_well(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["help", "cache"])
+    assert ended.value.code == 0 and capsys.readouterr().out.startswith("usage: tapegraph cache ")
+    assert refusal("help", "cahce") == USAGE
+    assert "no command 'cahce'; did you mean cache?" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "line",
+    ["bugs --only nan_log --peers torch", "fuzz --programs 20"],
+)
+def test_long_examples_run(line):
+    """As they stand in a help; what else stands there differs in options that other tests have."""
+    name = line.split()[0]
+    assert f"tapegraph {line}" in dict(module(name).EXAMPLES)
+    found = subprocess.run(
+        [sys.executable, "-m", "tapegraph", *line.split(), "--json"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert found.returncode == 0 and len(json.loads(found.stdout)) > 2, found.stderr
+    assert "Traceback" not in found.stderr
 
 
 def test_version(capsys):
@@ -227,6 +251,19 @@ def test_a_reader_that_goes_away_is_no_error():
     finally:
         os.close(writing)
     assert (found.returncode, found.stderr) == (CLOSED, "")
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [({"TAPEGRAPH_DEBUG": "loud"}, "there is no level 'loud'"), ({"TAPEGRAPH_TRACEBACK": "long"}, "no style 'long'")],
+)
+def test_variables_without_a_meaning(environment, said):
+    code = "import sys, tapegraph_command; sys.exit(tapegraph_command.main(['info']))"
+    found = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=os.environ | environment, capture_output=True, text=True
+    )
+    assert found.returncode == USAGE and found.stdout == ""
+    assert said in found.stderr and "Traceback" not in found.stderr
 
 
 def test_help_is_quick():
