@@ -13,8 +13,8 @@ author = "the tapegraph authors"
 release = version = tapegraph.__version__
 
 extensions = ["myst_parser", "generate"]
-exclude_patterns = ["generate"]
-myst_enable_extensions = ["colon_fence", "deflist", "attrs_inline"]
+exclude_patterns = ["generate", "made"]
+myst_enable_extensions = ["colon_fence", "deflist", "attrs_inline", "attrs_block"]
 myst_heading_anchors = 3
 nitpicky = True
 
@@ -22,7 +22,7 @@ html_theme = "furo"
 html_title = f"tapegraph {release}"
 html_static_path = ["static"]
 html_css_files = ["tapegraph.css"]
-html_show_sphinx = False
+html_show_sphinx = html_show_copyright = False
 html_copy_source = False
 html_theme_options = {"navigation_with_keys": True, "top_of_page_buttons": []}
 pygments_style, pygments_dark_style = "a11y-high-contrast-light", "a11y-high-contrast-dark"

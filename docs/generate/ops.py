@@ -44,8 +44,10 @@ def caption(file: str) -> str:
 
 
 def _title(file: str) -> str:
+    """A title that the navigation has room for: how the caption begins, or the name of the file."""
     short = caption(file).split(":")[0].split(" (")[0].rstrip(".")
-    return short if len(short) <= 60 else slug(file).replace("_", " ").capitalize()
+    name = slug(file).replace("_", " ")
+    return short if len(short) <= 32 else name.upper() if len(name) <= 3 else name.capitalize()
 
 
 def _index(table: list[Row], families: dict[str, list[Row]]) -> str:
@@ -119,7 +121,7 @@ def _facts(row: Row, op: Op | None) -> str:
         facts += [("Gradient", row.gradient), ("Native code", row.code)]
     if row.onnx:
         facts.append(("ONNX", f"`{row.onnx}`"))
-    return "\n".join(f"{name}\n: {text}\n" for name, text in facts)
+    return "{.facts}\n" + "\n".join(f"{name}\n: {text}\n" for name, text in facts)
 
 
 def _shown(name: str, face: Any) -> list[str]:

@@ -29,6 +29,7 @@ def pages() -> None:
     for name, book in books.items():
         write(f"reference/rules/{name}.md", _page(name, book))
     write("reference/rules.md", _index(books))
+    write("made/phases.md", _phases())
 
 
 def _book(name: str) -> Rulebook:
@@ -48,15 +49,18 @@ def _index(books: dict[str, Rulebook]) -> str:
         *(f"{word}\n: {meaning}\n" for word, meaning in PROMISES.items()),
         "## Phases, in order",
         "",
-        "| phase | what it does |",
-        "|---|---|",
-        *(f"| `{phase.name}` | {inline(phase.doc)} |" for phase in PHASES),
+        _phases(),
         "",
         "## Rulebooks",
         "",
         toctree(*(f"rules/{name}" for name in books)),
     ]
     return "\n".join(lines)
+
+
+def _phases() -> str:
+    rows = [f"| `{phase.name}` | {inline(phase.doc)} |" for phase in PHASES]
+    return "\n".join(["| phase | what it does |", "|---|---|", *rows]) + "\n"
 
 
 def _own(name: str, book: Rulebook) -> dict[str, Rule]:
