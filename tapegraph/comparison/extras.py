@@ -82,11 +82,21 @@ def faults(
     with _noted(found, "No faults were injected"):
         from tapegraph.injection import inject
 
-        injected = inject(fn, *copied(batch), peers=dict(peers), peer_args=dict(arguments), seconds=seconds)
+        injected = inject(
+            fn,
+            *copied(batch),
+            peers=dict(peers),
+            peer_args=dict(arguments),
+            seconds=seconds,
+            done=found.faults.append,  # so that what is interrupted has those that were tried
+        )
         found.faults = injected.found
         for name, points in found.debuggability.items():
             if name in found.peers:
                 found.peers[name].debuggability = points
         if injected.left_out:
-            left_out = "; ".join(f"{kind}: {why}" for kind, why in injected.left_out.items())
+            reasons: dict[str, list[str]] = {}
+            for kind, why in injected.left_out.items():
+                reasons.setdefault(why, []).append(kind)
+            left_out = "; ".join(f"{', '.join(kinds)} ({why})" for why, kinds in reasons.items())
             found.notes.append(f"Faults that were not injected: {left_out}.")

@@ -45,6 +45,7 @@ def inject(
     seconds: float = 6.0,
     limit: float = 5.0,
     progress: Callable[[str], None] = lambda title: None,
+    done: Callable[[Fault], None] = lambda fault: None,
 ) -> Faults:
     """Change one expression of the user's program at a time, call it in both modes, and score what each says.
 
@@ -53,7 +54,7 @@ def inject(
     name; ``peer_args``: their arguments, or functions that make them in the copy, by default the same. ``kinds``: which
     faults to try, in this order. ``seconds``: after which no further fault is begun. ``limit``: seconds until a call counts
     as hanging; in our own modes four times what the program takes without a fault, where that is more. ``progress``: told
-    the title of each fault before it is tried.
+    the title of each fault before it is tried; ``done``: given each that has been, so that an interruption loses none.
 
     Raises what ``fn`` raises in eager mode: a program that is wrong by itself cannot be told from one that was changed.
     """
@@ -61,7 +62,7 @@ def inject(
     if not hasattr(os, "fork"):
         return Faults(left_out={"all": "each is tried in a copy of the process, for which the system needs fork"})
     work = _Injection(fn, args, dict(kwargs or {}), dict(peers or {}), dict(peer_args or {}), limit)
-    found = work.run(tuple(kinds), began + seconds, progress)
+    found = work.run(tuple(kinds), began + seconds, progress, done)
     found.seconds = time.perf_counter() - began
     return found
 
@@ -98,7 +99,13 @@ class _Injection:
         self.limits: dict[str, float] = {}
         self.sources: dict[str, Source] = {}
 
-    def run(self, kinds: tuple[str, ...], until: float, progress: Callable[[str], None]) -> Faults:
+    def run(
+        self,
+        kinds: tuple[str, ...],
+        until: float,
+        progress: Callable[[str], None],
+        done: Callable[[Fault], None],
+    ) -> Faults:
         found = Faults()
         scouted = self.scouted()
         self.clean()
@@ -122,6 +129,7 @@ class _Injection:
                 fault = self.placed(pools[name], used, parameters)
                 if fault is not None:
                     found.found.append(fault)
+                    done(fault)
                     continue
                 said = f"it changed nothing where it was tried, at {TRIES} places at most"
             if all(fault.kind != name for fault in found.found):
