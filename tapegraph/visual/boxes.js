@@ -6,7 +6,6 @@ const WIDTHS = [
   102, 67, 67, 72, 72, 67, 61, 78, 72, 28, 50, 67, 56, 83, 72, 78, 67, 78, 72, 67, 61, 72, 67, 94, 67, 67, 61, 28, 28, 28, 47, 56,
   33, 56, 56, 50, 56, 56, 28, 56, 56, 22, 22, 50, 22, 83, 56, 56, 56, 56, 33, 50, 28, 56, 50, 72, 50, 50, 50, 33, 26, 33, 58,
 ];
-const FONT = "Arial, Helvetica, 'Liberation Sans', 'DejaVu Sans', sans-serif";
 const TITLE = 12;
 const SMALL = 10;
 const WIDEST = 170; // a longer text ends in an ellipsis; the panel has the whole of it

@@ -82,7 +82,7 @@ function firingsHtml(scene, stage, chosen) {
   const open = (fired) => (stage.firings.length <= 12 || fired.some(([, i]) => i === chosen) ? " open" : "");
   const parts = [...rules].map(([rule, fired]) => `<details${open(fired)}><summary><b>${escaped(rule)}</b> ${fired.length > 1 ? `<small>${fired.length}×</small>` : ""}</summary>` +
     `<p class="equation">${escaped(fired[0][0].equation)}</p><ul>${fired.map(([firing, i]) => firingHtml(scene, firing, i, chosen)).join("")}</ul></details>`);
-  return `<p class="part">${plural(stage.firings.length, "rewrite")}</p>${parts.join("")}`;
+  return `<p class="part">${stage.firings.length === 1 ? "what was done" : plural(stage.firings.length, "rewrite")}</p>${parts.join("")}`;
 }
 
 /** Of a stage in which nodes are fused, what each kernel computes, the largest first. */

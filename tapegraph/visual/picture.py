@@ -5,26 +5,16 @@ from __future__ import annotations
 import base64
 import difflib
 import functools
-import gzip
-import hashlib
 import json
 import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack
 
-from tapegraph.visual import palette
+from tapegraph.visual.assets import can_draw, digest, drawn, fonts, needed, packed, renderer
 from tapegraph.visual.scene import MEASURES, Scene, Stage
 from tapegraph.visual.text import text_of
 
-_HERE = Path(__file__).parent
-_DRAWING = ("dagre.min.js", "model.js", "boxes.js", "colours.js", "layout.js", "routes.js", "draw.js")
-_SHOWING = ("panel.js", "view.js", "motion.js", "actions.js", "start.js")
-# V8 alone does not have this function of browsers, with which dagre copies plain data.
-_CLONE = (
-    "globalThis.structuredClone ??= (value) => (value === undefined ? value : JSON.parse(JSON.stringify(value)));\n"
-)
 _SUFFIXES = (".svg", ".png", ".html")
 
 
@@ -103,9 +93,9 @@ class Picture:
 
     def png(self, *, width: float | None = None, **options: Unpack[Options]) -> bytes:
         """The picture as a PNG file of twice as many pixels as its SVG has units, or ``width`` pixels wide."""
-        resvg = _needed("resvg_py", "PNG files")
+        resvg = needed("resvg_py", "PNG files")
         size = {"zoom": 2.0} if width is None else {"width": round(width)}
-        return bytes(resvg.svg_to_bytes(svg_string=self.svg(**options), font_family="Liberation Sans", **size))
+        return bytes(resvg.svg_to_bytes(svg_string=self.svg(**options), **size, **fonts()))
 
     def html(self, *, code: bool = True, **options: Unpack[Options]) -> str:
         """The interactive picture as a fragment of HTML that needs nothing from the network.
@@ -119,8 +109,8 @@ class Picture:
             del state["theme"]
         data = json.dumps({"scene": self.scene.to_json(), "options": state}, separators=(",", ":"))
         return (
-            f'<div class="tapegraph-picture" data-code="{_digest()}">{self._still(merged)}'
-            f'<script type="application/x-gzip-base64">{_packed(data)}</script></div>' + (renderer() if code else "")
+            f'<div class="tapegraph-picture" data-code="{digest()}">{self._still(merged)}'
+            f'<script type="application/x-gzip-base64">{packed(data)}</script></div>' + (renderer() if code else "")
         )
 
     def page(self, **options: Unpack[Options]) -> str:
@@ -149,7 +139,7 @@ class Picture:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         bundle = {"text/html": self.html(), "text/plain": self.text()}
-        if _can_draw():
+        if can_draw():
             bundle["image/svg+xml"] = self.svg()
         return bundle
 
@@ -159,7 +149,7 @@ class Picture:
 
     def _still(self, options: Options) -> str:
         """The static picture that stands in the fragment until its script has run, and where scripts never run."""
-        if not _can_draw():
+        if not can_draw():
             return ""
         data = base64.b64encode(self.svg(**options).encode()).decode()
         return f'<img alt="{_escaped(self.scene.title)}" src="data:image/svg+xml;base64,{data}">'
@@ -237,63 +227,3 @@ def _plural(count: int, noun: str) -> str:
 
 def _escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
-
-
-@functools.cache
-def _code(files: tuple[str, ...]) -> str:
-    modes = {"light": palette.INK, "dark": palette.DARK}
-    return "\n".join([f"const MODES = {json.dumps(modes)};", *(_text(name) for name in files)])
-
-
-def _text(name: str) -> str:
-    return (_HERE / name).read_text(encoding="utf-8")
-
-
-@functools.cache
-def _digest() -> str:
-    """Tells pictures of one version of the renderer from those of another on the same page."""
-    return hashlib.sha256((_code(_DRAWING + _SHOWING) + _text("picture.css")).encode()).hexdigest()[:12]
-
-
-@functools.cache
-def renderer() -> str:
-    """The script that makes all pictures before it in a page interactive."""
-    style = json.dumps(_text("picture.css"))
-    code = f'(() => {{\n{_code(_DRAWING + _SHOWING)}\nmountAll("{_digest()}", {style});\n}})();'
-    return f"<script>{_text('boot.js').replace('PACKED', _packed(code))}</script>"
-
-
-def _packed(text: str) -> str:
-    return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
-
-
-def _needed(module: str, what: str) -> Any:
-    try:
-        return __import__(module)
-    except ImportError as error:
-        raise ImportError(f"{what} of pictures need {module}: pip install 'tapegraph[report]'") from error
-
-
-def _can_draw() -> bool:
-    try:
-        _needed("py_mini_racer", "SVG files")
-    except ImportError:
-        return False
-    return True
-
-
-def drawn(expression: str) -> str:
-    """The text that an expression of JavaScript gives, with the part of the renderer that needs no page.
-
-    V8 is made, used and closed in a thread of its own, which takes 15 ms: mini-racer ties itself to the event loop that runs
-    where it is made (in a notebook that of the kernel), and closing it elsewhere, or never, ends in a crash or hangs at exit.
-    """
-    racer = _needed("py_mini_racer", "SVG files")
-
-    def draw() -> str:
-        with racer.MiniRacer() as engine:
-            engine.eval(_CLONE + _code(_DRAWING))
-            return str(engine.eval(expression))
-
-    with ThreadPoolExecutor(1) as elsewhere:
-        return elsewhere.submit(draw).result()

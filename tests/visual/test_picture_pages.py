@@ -5,7 +5,8 @@ import pytest
 
 import tapegraph as tg
 from tapegraph.models import GPT
-from tapegraph.visual.picture import Picture, renderer
+from tapegraph.visual.assets import renderer
+from tapegraph.visual.picture import Picture
 from tests.visual.drawn_scenes import hostile, random_scene, training
 
 pytestmark = pytest.mark.slow

@@ -11,7 +11,8 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from tapegraph.visual import picture
+from tapegraph.visual.assets import drawn as evaluated
+from tapegraph.visual.assets import renderer
 from tapegraph.visual.picture import Picture
 from tapegraph.visual.scene import Scene, Stage
 from tests.visual.drawn_scenes import HOSTILE, hostile, node, random_scene, training
@@ -29,7 +30,7 @@ FACTS = """(scene, state) => JSON.stringify(compose(readScene(scene), state).col
 def facts(scene: Scene, **options):
     drawn = Picture(scene, **options)
     state = drawn._state(drawn.options)
-    return json.loads(picture.drawn(f"({FACTS})({json.dumps(scene.to_json())}, {json.dumps(state)})"))
+    return json.loads(evaluated(f"({FACTS})({json.dumps(scene.to_json())}, {json.dumps(state)})"))
 
 
 def apart(a, b) -> bool:
@@ -143,7 +144,7 @@ def test_hostile_text_stays_text_in_html():
 def test_a_fragment_of_a_hundred_nodes_is_small_and_the_code_can_be_shared():
     drawn = Picture(random_scene(2, 100))
     assert len(drawn.html()) <= 250_000
-    assert drawn.html(code=False) + picture.renderer() == drawn.html()
+    assert drawn.html(code=False) + renderer() == drawn.html()
 
 
 def test_files_by_suffix(tmp_path):
