@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from engine.record import Record
 from graph.graph import Graph
-from graph.phases import Phase, Whole
+from graph.phases import PHASES, Phase, Whole
 from graph.rewrite import Rewriting
 from graph.rulebook import Rule, Rulebook
 
@@ -66,7 +66,7 @@ class Passage:
     """What a phase did to a graph, from the graph before to the one after, whatever the number of passes."""
 
     def __init__(self, phase: Phase | Whole, graph: Graph, fidelity: str) -> None:
-        self.before = graph
+        self.phase, self.before = phase, graph
         self.passes: list[Followed] = []
         self.after, self.firings = phase.run(graph, fidelity, self._pass)
         self._old = set(graph.nodes)
@@ -138,3 +138,12 @@ class Passage:
                 for later in self.passes[number + 1 :]:
                     end = later.became.get(end, end)
                 yield fired, list(left), end
+
+
+def followed(graph: Graph, fidelity: str) -> Iterator[Passage]:
+    """The phases that change a graph, one after the other."""
+    for phase in PHASES:
+        passage = Passage(phase, graph, fidelity)
+        if passage.firings or passage.after.nodes != graph.nodes:
+            yield passage
+        graph = passage.after

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from compiler.buffers import Buffer
@@ -14,7 +14,7 @@ from engine.control.body import Body
 from engine.lowering import View
 from engine.record import Record
 from graph.graph import Graph
-from graph.phases import optimize
+from tapegraph.visual.following import Passage, followed
 from tapegraph.visual.scene import Kernel, Stage
 from tapegraph.visual.static import Static
 from tapegraph.visual.subprograms import named, steps
@@ -28,11 +28,11 @@ class Planned:
 
     plan: Plan
     sizes: Mapping[str, int]
+    rewritten: Mapping[int, Sequence[Passage]]  # by identity of the graph they led to
     kernels: dict[str, Kernel] = field(default_factory=dict)
     of: dict[Record, str] = field(default_factory=dict)
     memory: dict[Record, str] = field(default_factory=dict)
     bodies: dict[Body, Plan] = field(default_factory=dict)
-    rows: int = 0
     _buffers: dict[Buffer, list[Record]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -43,9 +43,10 @@ class Planned:
         copies: dict[Buffer, str] = {}  # the last step that copies something there
         for number, step in enumerate(plan.steps):
             key = f"step {prefix}{number}"
-            self.rows += 1
             if isinstance(step, Turn):
                 self._turn(step, f"{prefix}{number}", times)
+                continue
+            if isinstance(step, Step) and step.joins:  # it runs only where the step before ran in pieces
                 continue
             records = [r for r in step.records if r in nodes]
             if not records:
@@ -62,7 +63,7 @@ class Planned:
                 self.of.setdefault(record, key)
                 if record in stored:
                     self.memory[record] = self._lies(record, stored[record].buffer)
-                elif isinstance(step, Step) and len(step.records) > 1 and not step.joins:
+                elif isinstance(step, Step) and len(step.records) > 1:
                     self.memory.setdefault(record, "none: it lives inside the kernel")
         for record in plan.graph.nodes:
             if not record.args or record in self.of:
@@ -97,15 +98,26 @@ def _name(records: list[Record]) -> str:
 
 
 def planned(graph: Graph, fidelity: str, phases: bool, sizes: Mapping[str, int]) -> Planned:
-    """The plan of an optimised graph."""
-    prepare: Callable[[Graph], Graph] = (lambda g: optimize(g, fidelity=fidelity)[0]) if phases else (lambda g: g)
-    return Planned(make_plan(graph, prepare), sizes)
+    """The plan of an optimised graph; what the phases do to the graphs of subprograms is followed."""
+    rewritten: dict[int, list[Passage]] = {}
+
+    def prepare(graph: Graph) -> Graph:
+        passages = list(followed(graph, fidelity)) if phases else []
+        graph = passages[-1].after if passages else graph
+        rewritten[id(graph)] = passages  # the graph lives as long as its plan
+        return graph
+
+    return Planned(make_plan(graph, prepare), sizes, rewritten)
 
 
 def plan_stage(static: Static, found: Planned) -> Stage:
     """The stage that shows a plan."""
-    texts = {k.text for k in found.kernels.values()}
+    kernels = {k.key for k in found.plan.kernels}
     inside = sum(text.startswith("none") for text in found.memory.values())
-    caption = f"{found.rows} steps, {len(texts)} different kernels; {inside} values never reach memory"
+    caption = f"{len(found.plan.steps)} steps, {len(kernels)} different kernels; {inside} values never reach memory"
     static.notes = {r: {"memory": text} for r, text in found.memory.items()}
-    return static.stage("plan", caption, (), found.of, found.bodies)
+    fired = []
+    for plan in found.bodies.values():  # outer loops before those in them
+        assert plan.traced is not None
+        fired += static.rewritten(plan.traced, found.rewritten[id(plan.graph)])
+    return static.stage("plan", caption, tuple(fired), found.of, found.bodies)

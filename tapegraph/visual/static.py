@@ -11,9 +11,9 @@ from engine.control.body import Body
 from engine.ops.dtype import leaf as LEAF
 from engine.record import Record
 from graph.graph import Graph
-from graph.phases import PHASES
 from tapegraph.debug.naming import whole_of
-from tapegraph.visual.following import Passage
+from tapegraph.visual.firings import firings
+from tapegraph.visual.following import Passage, followed
 from tapegraph.visual.modules import Names, common, part_of
 from tapegraph.visual.scene import PARTS, Firing, Node, Stage
 from tapegraph.visual.subprograms import Likeness, named, operands, outcomes
@@ -34,6 +34,8 @@ class Static:
         self.graph = traced
         self.twins: Mapping[str, str] = {}  # by id
         self.notes: dict[Record, dict[str, str]] = {}  # more attributes
+        self._shown: set[str] = set()  # in the latest stage
+        self._made_from: dict[str, tuple[str, ...]] = {}
         self._made: dict[Record, tuple[Any, Node]] = {}
         self._numbers = count()
         self._bodies: dict[tuple[str, str], Sequence[Record]] = {}  # by control op, as seen last
@@ -94,18 +96,16 @@ class Static:
         """The graph as traced, and after each phase that changed it."""
         count = len(self.graph.nodes)
         found = [self.stage("as traced", f"the program as it was written down: {count} nodes", ())]
-        for phase in PHASES if phases and fidelity != "bitwise" else ():
-            passage = Passage(phase, self.graph, fidelity)
-            if passage.after.nodes != self.graph.nodes or passage.firings:
-                firings = self._passed(passage)
-                found.append(self.stage(phase.name, phase.doc, firings))
+        for passage in followed(self.graph, fidelity) if phases and fidelity != "bitwise" else ():
+            self.graph, told = passage.after, self._passed(passage)
+            found.append(self.stage(passage.phase.name, passage.phase.doc, told))
         return found
 
     def _passed(self, passage: Passage) -> tuple[Firing, ...]:
-        """Give the records of the graph after a phase their ids, and tell what fired."""
-        before, after = self.graph, passage.after
+        """Give the records of a graph after a phase their ids, and tell what fired."""
+        after = passage.after
         taken: set[str] = {self.ids[r] for r in after.nodes if r in self.ids}
-        like = Likeness(before.nodes, after.nodes)
+        like = Likeness(passage.before.nodes, after.nodes)
         for record in after.nodes:
             if record in self.ids:
                 continue
@@ -116,49 +116,35 @@ class Static:
             known = next((self.told[s] for s in sources if s in self.told), Told())
             self.told[record] = replace(known, rule=rule or known.rule)
             own = self.ids.get(source) if source is not None else None
-            self.ids[record] = own if own is not None and own not in taken else self._new()
-            taken.add(self.ids[record])
+            if own is None or own in taken:
+                own = self._new()
+                self._made_from[own] = tuple(self.ids[s] for s in sources if s in self.ids)
+            self.ids[record] = own
+            taken.add(own)
         self.now = {old: like.became(passage.became(r)) for old, r in self.now.items()}
-        self.graph = after
         self._settle(after.nodes)
-        visited = {f.visited for one in passage.passes[:1] for f in one.fires}
-        return (*self._firings(passage), *self._met(passage, visited))
+        return tuple(firings(passage, self.ids, self.places))
 
-    def _firings(self, passage: Passage) -> Iterable[Firing]:
-        alive = set(passage.after.nodes)
-        built: dict[Any, list[Record]] = {}
-        heirs: dict[Record, list[Record]] = {}
-        for record in passage.after.nodes:
-            for source in passage.sources(record):
-                heirs.setdefault(source, []).append(record)
-        for one in passage.passes:
-            for record, fired in one.built.items():
-                if record in alive:
-                    built.setdefault((fired.visited, fired.rule.name), []).append(record)
-        for fired, left, end in passage.fires():
-            made = [*([end] if end in alive else []), *built.get((fired.visited, fired.rule.name), ())]
-            made = made or [heir for r in left for heir in heirs.get(r, ())]  # other rules went on from there
-            head = left[0] if left else fired.visited
-            yield Firing(
-                fired.rule.name,
-                fired.rule.law,
-                tuple(self.ids[r] for r in left),
-                tuple(dict.fromkeys(self.ids[r] for r in made)),
-                self.places.number(head.origin),
-            )
-
-    def _met(self, passage: Passage, fired: set[Record]) -> Iterable[Firing]:
-        """What has become equal to something else without a rule of its own: the two are one node now."""
-        alive = set(passage.after.nodes)
-        before = {self.ids[r]: r for r in passage.before.nodes}
-        for record in passage.before.nodes:
-            end = passage.became(record)
-            own, now = self.ids[record], self.ids.get(end, "")
-            if record not in fired and end in alive and own != now and record.op is end.op:
-                left = (own, now) if now in before else (own,)
-                yield Firing(
-                    "equal", "two equal expressions are one node", left, (now,), self.places.number(record.origin)
-                )
+    def rewritten(self, before: Graph, passages: Sequence[Passage]) -> tuple[Firing, ...]:
+        """What the phases did to the graph of a subprogram, all in one."""
+        for record in before.nodes:
+            if record not in self.ids:  # of a loop in a loop that was made anew
+                self.ids[record], self.told[record] = self._new(), self._first(record)
+        fired = [f for passage in passages for f in self._passed(passage)]
+        first = {self.ids[r] for r in before.nodes} & self._shown
+        last = {self.ids[r] for r in passages[-1].after.nodes} if passages else first
+        told = []
+        for one in fired:
+            left, stack = dict[str, None](), list(one.left)
+            while stack:  # what an earlier phase has made is told by what it was made from
+                number = stack.pop()
+                if number in first:
+                    left[number] = None
+                else:
+                    stack += self._made_from.get(number, ())
+            if left:
+                told.append(replace(one, left=tuple(left), right=tuple(n for n in one.right if n in last)))
+        return tuple(told)
 
     # ------------------------------------------------------------------------------------ nodes
 
@@ -172,6 +158,7 @@ class Static:
         for record in self.graph.nodes:
             nodes.append(self._node(record, there, results.get(record, ""), kernels.get(record, "")))
             nodes += self._subprograms(record, there, kernels, plans or {})
+        self._shown = {n.id for n in nodes}
         return Stage(name, "static", caption, tuple(nodes), firings)
 
     def _node(self, record: Record, there: set[Record], result: str, kernel: str) -> Node:
@@ -252,5 +239,6 @@ class Static:
                 if told.part == "forward" and around.part == "backward":  # what a backward loop computes once more
                     told = replace(told, part="backward", of=around.of)
                 self.told[record] = told
+            self.now[record] = record
         self._bodies[key] = nodes
         self._settle(nodes)

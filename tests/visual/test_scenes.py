@@ -165,6 +165,15 @@ def test_a_loop_can_be_opened():
     assert steps == {1, 2}  # the body's kernels run once a step
 
 
+def test_what_was_rewritten_in_a_loop_is_told_with_the_plan():
+    before, plan = scene("lstm").stages[-2:]
+    inside = {n.id for n in before.nodes if n.inside}
+    assert {"mark_done", "square_named"} <= {f.rule for f in plan.firings}
+    assert all(set(f.left) <= inside for f in plan.firings)
+    stays = inside & {n.id for n in plan.nodes if n.inside}
+    assert len(stays) >= 0.9 * sum(bool(n.inside) for n in plan.nodes)
+
+
 def test_a_call_leaves_no_trace():
     step, args = mlp()
     before = [p.numpy().copy() for p in _parameters(step)]
