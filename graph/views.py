@@ -1,4 +1,4 @@
-"""Ways to look at a graph: as text with the user's lines, as a networkx graph, as a picture."""
+"""Ways to look at a graph: as text with the user's lines, as a networkx graph; what a record is in a word."""
 
 from __future__ import annotations
 
@@ -17,18 +17,6 @@ from engine.record import Record
 from engine.sizes import show_shape
 from engine.work import multiplies
 from graph.graph import Graph
-
-_COLOURS = {
-    "input": "#8fbcdb",
-    "state": "#c3b1e1",
-    "constant": "#d9d9d9",
-    "elementwise": "#b7dfb0",
-    "reduction": "#f7c98b",
-    "product": "#f29c94",
-    "view": "#f5eeb8",
-    "control": "#c9b8a8",
-    "other": "#e8c9a9",
-}
 
 
 def kind(record: Record) -> str:
@@ -132,90 +120,3 @@ def label_of(op: Op, attrs: Mapping[str, Any]) -> str:
             return f"result {attrs['index']}"
     short = {"multiply": "mul", "subtract": "sub", "divide": "div", "negative": "neg", "permute_dims": "permute"}
     return short.get(op.name, op.name.removesuffix("_to"))
-
-
-def draw(graph: Graph, ax: Any = None) -> Any:
-    """Draw the graph in layers from inputs (left) to results (right) and return the matplotlib axes.
-
-    Constants and leaves stand just before their first user; results have a bold outline. Meant for up to a hundred nodes.
-    """
-    from matplotlib import pyplot  # costs half a second, and only pictures need it
-    from matplotlib.patches import Patch
-
-    net = to_networkx(graph)
-    layer = _layers(net)
-    nx.set_node_attributes(net, layer, "layer")
-    positions = _untangled(net, layer)
-    width = max(layer.values(), default=0) + 1
-    height = max((len(c) for c in _columns(layer).values()), default=1)
-    if ax is None:
-        _, ax = pyplot.subplots(figsize=(max(5, 0.95 * width), max(2.5, 0.62 * height)))
-    results = {r.serial for r in graph.results}
-    kinds = [net.nodes[n]["kind"] for n in net]
-    nx.draw_networkx_edges(
-        net,
-        positions,
-        ax=ax,
-        edge_color="#999999",
-        width=0.8,
-        arrowsize=7,
-        node_size=620,
-        connectionstyle="arc3,rad=0.06",
-    )
-    nx.draw_networkx_nodes(
-        net,
-        positions,
-        ax=ax,
-        node_size=620,
-        node_color=[_COLOURS[k] for k in kinds],
-        edgecolors=["#222222" if n in results else "#888888" for n in net],
-        linewidths=[1.8 if n in results else 0.6 for n in net],
-    )
-    labels = {n: net.nodes[n]["label"] for n in net}
-    nx.draw_networkx_labels(net, positions, labels, ax=ax, font_size=6.5)
-    shown = [k for k in _COLOURS if k in kinds]
-    ax.legend(
-        handles=[Patch(color=_COLOURS[k], label=k) for k in shown],
-        loc="upper center",
-        bbox_to_anchor=(0.5, 0),
-        ncols=len(shown) or 1,
-        fontsize=7,
-        frameon=False,
-    )
-    ax.set_axis_off()
-    ax.margins(0.04)
-    return ax
-
-
-def _layers(net: nx.DiGraph) -> dict[int, int]:
-    """The topological generation of each node; what has no operands moves up to its first user."""
-    layer = {n: depth for depth, nodes in enumerate(nx.topological_generations(net)) for n in nodes}
-    for n in net:
-        if net.in_degree(n) == 0 and net.out_degree(n):
-            layer[n] = min(layer[m] for m in net.successors(n)) - 1
-    return layer
-
-
-def _columns(layer: dict[int, int]) -> dict[int, list[int]]:
-    columns: dict[int, list[int]] = {}
-    for n, depth in layer.items():
-        columns.setdefault(depth, []).append(n)
-    return columns
-
-
-def _untangled(net: nx.DiGraph, layer: dict[int, int]) -> dict[int, tuple[float, float]]:
-    """Positions by layer, each layer sorted by the mean height of its neighbours, back and forth a few times."""
-    columns = _columns(layer)
-    height = {n: float(i) for nodes in columns.values() for i, n in enumerate(nodes)}
-    for sweep in range(6):
-        for depth in sorted(columns, reverse=sweep % 2 == 1):
-            near = net.predecessors if sweep % 2 == 0 else net.successors
-            mean = {n: _mean([height[m] for m in near(n)], height[n]) for n in columns[depth]}
-            columns[depth].sort(key=mean.__getitem__)
-            middle = (len(columns[depth]) - 1) / 2
-            height.update({n: i - middle for i, n in enumerate(columns[depth])})
-    return {n: (float(layer[n]), -height[n]) for n in net}
-
-
-def _mean(numbers: list[float], otherwise: float) -> float:
-    return sum(numbers) / len(numbers) if numbers else otherwise

@@ -21,7 +21,8 @@ from tapegraph.visual.measures import Call, Measured, checked
 from tapegraph.visual.modules import Names, variables
 from tapegraph.visual.scene import Scene
 from tapegraph.visual.static import Static
-from tapegraph.visual.tape import taken, tape_of
+from tapegraph.visual.tape import tape_of
+from tapegraph.visual.taping import taken
 from tapegraph.visual.twins import twins
 from tapegraph.visual.writing import Places
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
@@ -13,7 +12,7 @@ import numpy as np
 
 from eager.hooks import Event
 from eager.tensor import Tensor
-from engine import dispatch, effects, level, origin, tree
+from engine import dispatch, origin, tree
 from engine.errors import ArgumentError
 from engine.handle import Handle
 from engine.op import Op
@@ -22,9 +21,7 @@ from engine.ops.results import result as RESULT
 from engine.record import Record
 from engine.state import State
 from graph.views import kind_of, label_of
-from tapegraph.debug.entries import Log, Recording, fresh
-from tapegraph.mode import mode
-from tapegraph.tracing import argument_arrays
+from tapegraph.debug.entries import Log
 from tapegraph.visual.modules import Names, Path, common, part_of
 from tapegraph.visual.scene import PARTS, Node, Stage
 from tapegraph.visual.writing import Places, attributes, notes, sizes, types
@@ -153,6 +150,10 @@ class Tape(Log):
         """Where an op belongs; one that stands for others is a group of its own where nothing else is around it."""
         return self.names.path(where, self.modules, self.outer) or ((op.name,) if op.expand is not None else ())
 
+    def read(self, handle: Any, state: Any) -> None:
+        """Note that a handle is what a state holds now."""
+        self._is(handle, self.state(state))
+
     def assigned(self, state: Any, value: Any) -> None:
         """Note what a state holds from now on."""
         found = self.held(value)
@@ -250,74 +251,6 @@ def settle(nodes: dict[str, Node]) -> None:
             first = min(users[key], key=lambda u: PARTS.index(u.part))
             theirs = common(u.module for u in users[key] if u.part == first.part)
             nodes[key] = replace(node, module=theirs, part=first.part, of=first.of)
-
-
-class Taping(Recording):
-    """Eager mode whose every op becomes a node."""
-
-    def __init__(self, tape: Tape, grad_enabled: bool = True) -> None:
-        super().__init__(tape, grad_enabled)
-        self.tape = tape
-
-    def with_grad(self, enabled: bool) -> Taping:
-        return Taping(self.tape, enabled)
-
-    def watch(self, owner: Any, attribute: str) -> None:
-        """The program read a Python attribute, which is nothing to a tape."""
-
-    @contextmanager
-    def calling(self, module: Any) -> Iterator[None]:
-        """What is computed in the block belongs to a module that is being called, or to an optimizer's step."""
-        tape, outer = self.tape, self.tape.modules
-        tape.modules = (*outer, module)
-        for state in tape.names.optimizes(module) if hasattr(module, "param_groups") else ():
-            tape.keep(state)
-        try:
-            yield
-        finally:
-            tape.modules = outer
-
-    @contextmanager
-    def section(self, name: str) -> Iterator[None]:
-        """What an optimizer computes without ops."""
-        optimizer = self.tape.modules[-1]
-        for group in optimizer.param_groups:
-            for parameter in group["params"]:
-                self.tape.state(parameter)
-        self.tape.paused = True
-        try:
-            yield
-        finally:
-            self.tape.paused = False
-        self.tape.stepped(name, optimizer)
-
-    def read(self, state: State) -> Tensor:
-        found = super().read(state)
-        self.tape._is(found, self.tape.state(state))
-        return found
-
-    def assign(self, state: State, value: Any) -> None:
-        self.tape.state(state)
-        super().assign(state, value)
-        self.tape.assigned(state, value)
-
-
-def taken(
-    body: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], names: Names, places: Places
-) -> Tape:
-    """The tape of one call in eager mode; states and gradients are afterwards as they were, effects are left out."""
-    given = tuple(tree.map_tree(fresh, a) for a in args)
-    named = {k: tree.map_tree(fresh, v) for k, v in kwargs.items()}
-    arguments = {id(array): name for name, array in argument_arrays(body, given, named)}
-    tape = Tape(names, places, origin.capture(), arguments)
-    try:
-        taping = Taping(tape, dispatch.current().grad_enabled)
-        with level.level("off"), mode("inline"), effects.left_out(), dispatch.interpret(taping):
-            returned = body(*given, **named)
-        tape.close(returned)
-    finally:
-        tape.restore()
-    return tape
 
 
 def tape_of(tensors: Sequence[Tensor], places: Places) -> Tape:

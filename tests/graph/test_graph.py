@@ -17,7 +17,7 @@ from graph import births
 from graph.phases import PHASES, optimize
 from graph.reference import run, solve_sizes
 from graph.verify import verify
-from graph.views import draw, dump, to_networkx
+from graph.views import dump, to_networkx
 
 VECTOR = {"x": ((Dim("n"), 4), "f4")}
 
@@ -270,11 +270,3 @@ def test_networkx_view_has_every_node_and_operand(graph):
     assert len(net) == len(graph.nodes)
     assert sum(len(p) for _, _, p in net.edges(data="positions")) == sum(len(r.args) for r in graph.nodes)
     assert {data["kind"] for _, data in net.nodes(data=True)} >= {"input", "elementwise", "constant"}
-
-
-def test_draw():
-    pyplot = pytest.importorskip("matplotlib.pyplot")
-    pyplot.switch_backend("Agg")
-    ax = draw(Network().graph())
-    assert ax.collections
-    pyplot.close("all")
