@@ -97,6 +97,25 @@ def test_fragments_leave_the_notebook_alone(view, scheme):
     assert seen.overflowing() == []
 
 
+JUPYTER = """<style>.jp-RenderedHTMLCommon dt { float: left; clear: left; width: 20% }
+.jp-RenderedHTMLCommon dd { margin: 0 0 0 20%; padding-left: 2em } .jp-RenderedHTMLCommon table { table-layout: fixed }
+.jp-RenderedHTMLCommon td, .jp-RenderedHTMLCommon th { text-align: right; max-width: none }
+.jp-RenderedHTMLCommon tbody tr:nth-child(odd) { background: #f00 } html { font-size: 10px }</style>"""
+
+
+def test_the_styles_of_notebooks_leave_fragments_alone(view):
+    """Rules as JupyterLab and nbconvert have them for outputs, and the letters of the classic notebook."""
+    main = "<!doctype html><html lang=en><title>notebook</title>{}<main class=jp-RenderedHTMLCommon><h1>Notebook</h1>{}</main>"
+    look = """() => [...document.querySelectorAll(".tapegraph :is(dl, dt, dd, table, td, tr, strong, text, p)")].map(
+      e => { const b = e.getBoundingClientRect(), s = getComputedStyle(e); return [e.tagName, b.width, b.height, s.textAlign, s.backgroundColor] })"""
+    plain = view(main.format("", fragment(made.whole())).replace("jp-", ""), 900)
+    jupyter = view(main.format(JUPYTER, fragment(made.whole())), 900)
+    first, second = (seen.page.evaluate(look) for seen in (plain, jupyter))
+    assert len(first) == len(second) > 40
+    for before, after in zip(first, second, strict=True):
+        assert before[3:] == after[3:] and before[1:3] == pytest.approx(after[1:3], rel=0.2, abs=4), (before, after)
+
+
 def test_a_page_with_a_thousand_nodes_opens_quickly(view, tmp_path):
     path = tmp_path / "large.html"
     path.write_text(page(made.whole(scene=made.large_scene())), encoding="utf-8")
