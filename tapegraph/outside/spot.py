@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Callable, Mapping
 from operator import getitem
 from types import CellType, CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
@@ -143,10 +144,12 @@ def _attribute(owner: Any, name: str, chain: Chain) -> tuple[Any, Spot | None]:
         if name not in owner.__dict__:
             return MISSING, None
         spot = Spot(getitem, owner.__dict__, name, chain)
-        return spot.value, spot if origin.is_user_file(getattr(owner, "__file__", None) or "<built in>") else None
+        return spot.value, spot if _users(owner) else None
     kind = type(owner)
     if isinstance(owner, type):
-        return owner.__dict__.get(name, MISSING), None
+        value = owner.__dict__.get(name, MISSING)
+        kept = simple(value) and _users(sys.modules.get(owner.__module__))
+        return value, Spot(getattr, owner, name, chain) if kept else None
     static = next((vars(base)[name] for base in kind.__mro__ if name in vars(base)), MISSING)
     if isinstance(static, property):
         return Getter(static.fget, owner), None
@@ -176,6 +179,11 @@ def _attribute(owner: Any, name: str, chain: Chain) -> tuple[Any, Spot | None]:
         spot = Spot(getattr, owner, name, chain)  # an attribute of the class that the object may come to hide
         return spot.value, spot
     return MISSING, None
+
+
+def _users(module: ModuleType | None) -> bool:
+    """Whether a module is the user's; one without a file is, such as a notebook."""
+    return origin.is_user_file(getattr(module, "__file__", None) or "<built in>")
 
 
 class Getter:

@@ -10,6 +10,12 @@ import tapegraph as tg
 from tapegraph import nn
 
 use_dropout = True
+
+
+class Settings:
+    scale = 2.0
+
+
 config = types.SimpleNamespace(scale=2.0, rates={"noise": 0.5})
 counter = 0
 history = []
@@ -94,6 +100,10 @@ def reads_a_global(x):
 
 def reads_an_attribute(x):
     return x * config.scale  # guilty
+
+
+def reads_an_attribute_of_a_class(x):
+    return x * Settings.scale  # guilty
 
 
 def reads_an_entry(x):

@@ -69,6 +69,9 @@ def test_an_attribute_and_an_entry(monkeypatch):
     assert_at(notice, line_of(programs.reads_an_attribute), "config.scale")
     assert "config.scale was 2.0 when reads_an_attribute was traced and is 3.0 now" in str(notice)
     assert notice.values == {"config.scale": 3.0}
+    monkeypatch.setattr(programs.Settings, "scale", 2.0)
+    (notice,) = calls(programs.reads_an_attribute_of_a_class, 3, lambda: setattr(programs.Settings, "scale", 3.0))
+    assert_at(notice, line_of(programs.reads_an_attribute_of_a_class), "Settings.scale")
     (notice,) = calls(programs.reads_an_entry, 3, lambda: programs.config.rates.update(noise=0.1))
     assert_at(notice, line_of(programs.reads_an_entry), 'config.rates["noise"]')
 
