@@ -177,6 +177,10 @@ class _Injection:
                 self.absent[name] = f"its calls take {took:.1f} s in a copy of the process, too long to try every fault"
             else:
                 self.twins[name] = record
+        if "eager" in self.twins:
+            again = self.copies.run(self._marked(self.requests["eager"], None, ()), None, self.limits["eager"])
+            for record in self.twins.values():
+                record["steady"] = same(self.twins["eager"]["result"], again.get("result"))
 
     def tried(self, change: Change) -> Fault | None:
         """The fault with all verdicts; None where it changes nothing for anybody, or cannot be written."""
@@ -202,7 +206,7 @@ class _Injection:
                 if bug.get("broken", "").startswith(UNWRITTEN):
                     return None
                 said = fault.verdicts[name] = verdict(name, change, change.edit, source, bug, self.twins[name])
-                manifest |= shows(change, said, bug)
+                manifest |= shows(change, said, bug, self.twins[name])
         if not manifest:
             return None
         for name, peer in self.peers.items():
@@ -238,11 +242,19 @@ class _Injection:
                 left_out[kind.name] = "no gradient is taken" if untracked else kind.reason
 
 
-def shows(change: Change, said: FaultVerdict, bug: dict[str, Any]) -> bool:
+def same(one: list[Any], other: list[Any] | None) -> list[bool]:
+    """Which numbers of two runs are the same; a program may draw from a generator without a seed, or read the clock."""
+    if other is None or len(one) != len(other):
+        return [False] * len(one)
+    return [a == b for a, b in zip(one, other, strict=True)]
+
+
+def shows(change: Change, said: FaultVerdict, bug: dict[str, Any], twin: dict[str, Any]) -> bool:
     """Whether a fault does anything: results that differ, or words about it; where numbers are to break, some that did."""
     silent = said.found not in ("raised", "warned")
     if change.kind.numeric and silent and "result" in bug:
-        return any(isinstance(x, str) for x in bug["result"] or ())
+        clean = twin["result"]
+        return any(isinstance(x, str) and not isinstance(was, str) for x, was in zip(bug["result"] or (), clean))
     return said.found != "allowed"
 
 

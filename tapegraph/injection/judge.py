@@ -52,8 +52,10 @@ def verdict(
             "silent", message=bug["broken"].strip().splitlines()[-1], parts=dict.fromkeys(scorer.WEIGHTS, 0.0)
         )
     if bug["result"] is not None and twin["result"] is not None and len(bug["result"]) == len(twin["result"]):
-        # What is not finite in the clean program is not the fault's doing.
-        kept = [n for n, x in enumerate(twin["result"]) if isinstance(x, float)]
+        # What is not finite in the clean program, or another number in each run, is not the fault's doing.
+        steady = twin.get("steady", [])
+        steady = steady if len(steady) == len(twin["result"]) else [True] * len(twin["result"])
+        kept = [n for n, x in enumerate(twin["result"]) if isinstance(x, float) and steady[n]]
         bug, twin = ({**record, "result": [record["result"][n] for n in kept]} for record in (bug, twin))
     bug, twin = (_addressed(record, edit.file) for record in (bug, twin))
     found = scorer.score(who, case, bug, twin, edit.file, "|".join(_about().values()))

@@ -179,6 +179,14 @@ def test_what_hangs_is_ended_and_what_changes_nothing_is_no_fault():
     assert all(fault.verdicts["eager"].found != "allowed" for fault in found.found)
 
 
+def test_numbers_that_differ_in_each_run_make_no_fault():
+    def program(x):
+        return tg.sum(x.detach() * x), tg.asarray(np.random.default_rng().random(3, np.float32))
+
+    found = inject(program, tg.asarray(batch()[0]), kinds=("branch",))
+    assert found.found[0].verdicts["eager"].found == "allowed"
+
+
 def test_kinds_that_do_not_fit_say_why_and_programs_without_source_too():
     found = inject(lambda x: tg.exp(x), np.ones(3, np.float32), kinds=("index", "slope"))
     assert "whole numbers" in found.left_out["index"] and found.left_out["slope"] == "no gradient is taken"
