@@ -2,7 +2,7 @@
 
 const THEMES = {
   light: {
-    page: "#ffffff", ink: "#1c2024", faint: "#5d6670", edge: "#8a939c", back: "#a3497f", saved: "#c3a5b8", frame: "#c4cad0", shade: "#f7f0f4",
+    page: "#ffffff", ink: "#1c2024", faint: "#5d6670", edge: "#7d8690", back: "#a3497f", saved: "#c3a5b8", frame: "#c4cad0", shade: "#f7f0f4",
     frames: ["#f7f8fa", "#eff1f4"], group: "#ffffff", border: "#79828c", born: "#00795a", gone: "#c8401f", focus: "#0b57d0", mark: "#b35900",
     scale: ["#fdf6e3", "#f9d48a", "#ee9b4a", "#cc5a2d", "#7d1d2e"], strength: 0.62, none: "#ffffff",
   },
@@ -40,6 +40,7 @@ const UNITS = {
 
 /** A number with its unit as a person would write it. */
 function quantity(value, measure) {
+  if (value === 0) return "0";
   const units = UNITS[measure] ?? [[0, ""]];
   const [size, unit] = units.findLast(([least]) => Math.abs(value) >= least) ?? units[0];
   const share = Number((value / (size || 1)).toPrecision(3));
@@ -56,8 +57,8 @@ function luminance(colour) {
   return 0.2126 * r + 0.7152 * g + 0.0722 * b;
 }
 
-/** Black or white, whichever is read better on a colour. */
-const inkOn = (fill) => (luminance(fill) > 0.18 ? "#14171a" : "#ffffff");
+/** Black or white, whichever is read better on a colour: at this luminance both have a contrast of 4.58. */
+const inkOn = (fill) => (luminance(fill) > 0.1791 ? "#000000" : "#ffffff");
 
 /** Measures that some node of a stage has, in the order of MEASURES. */
 const measuresOf = (stage) => Object.keys(MEASURES).filter((name) => stage.full.nodes.some((node) => node.measures[name] !== undefined));

@@ -163,7 +163,7 @@ function drawBox({ x, y, w, h, box, face: { title, lines } }, look) {
   const bar = box.group && state.colour === "kind" ? kindsBar(box, x + 6, y + h - 7, w - 12, theme) : "";
   const lit = box.group ? changedShare(box, changed) : "";
   const live = alive(state, { id: box.id, label: told(box, lines) + lit, expanded: box.group ? false : null, line: lineOf(box), same: box.node ? box.node.twin || box.node.id : "" });
-  return `<g class="box"${live}${quiet ? ' opacity="0.45"' : ""}>` +
+  return `<g class="box"${live}${quiet ? ' opacity="0.55"' : ""}>` +
     `${behind}<rect class="body" ${at(x, y, w, h)} rx="${number(Math.min(radius, 12))}" fill="${fill}"${border}/>${bar}${text.join("")}</g>`;
 }
 

@@ -65,7 +65,7 @@ function port(level, edge, side, member) {
 /** One open group: size, and places of its members, ports and edges relative to its corner. */
 function layoutGroup(group, job) {
   const graph = new dagre.graphlib.Graph();
-  graph.setGraph({ rankdir: "TB", ranksep: job.state.shapes ? 36 : 26, nodesep: 16, edgesep: 9 });
+  graph.setGraph({ rankdir: "TB", ranksep: job.state.shapes ? (job.across ? 64 : 36) : 26, nodesep: 16, edgesep: 9 });
   const { cells, cellOf } = cellsOf(group, job);
   for (const cell of cells) graph.setNode(cell.id, { width: cell.w, height: cell.h });
   const { joins, ports } = job.levels.get(group) ?? { joins: [], ports: new Map() };
@@ -214,8 +214,12 @@ function measured(group, graph, { cells, cellOf, buses }, ports, job) {
     const free = side === "top" ? Math.max(y, ...row.map((spot) => spot.y + spot.h)) : Math.min(y, ...row.map((spot) => spot.y));
     block.ports.set(key, { x: Math.min(Math.max(x + dx, 6), w - 6), free: row.length ? free + dy : null });
   }
-  block.joints = new Map([...buses.values()].flatMap((path) => path.slice(1, -1)).map((id) => [id, { x: graph.node(id).x + dx, y: graph.node(id).y + dy }]));
-  for (const [{ v, w: to }, points] of bends) block.bends.set(`${v}\t${to}`, points.length > 1 ? points.map((p) => ({ x: p.x + dx, y: p.y + dy })) : []);
+  block.joints = new Map([...buses.values()].flatMap((path) => path.slice(1, -1)).map((id) => [id, { x: graph.node(id).x + dx, y: Math.min(graph.node(id).y + dy, h - PAD / 2) }]));
+  const within = ({ y }) => y > 0 && y < h - PAD / 2; // layers of ports alone lie beyond the border
+  for (const [{ v, w: to }, points] of bends) {
+    const moved = points.map(({ x, y }) => ({ x: x + dx, y: y + dy })).filter(within);
+    block.bends.set(`${v}\t${to}`, points.length > 1 ? moved : []);
+  }
   return block;
 }
 

@@ -94,6 +94,28 @@ def test_pictures_of_one_page_share_the_renderer_and_keep_apart(view):
     assert themes == ["light", "dark"]
 
 
+def test_a_fragment_put_into_a_page_later_as_notebooks_do(view):
+    seen = view(
+        "<!doctype html><html lang='en' style='background: #111'><title>notebook</title><main id='output'></main>"
+    )
+    seen.page.evaluate(
+        """(html) => {
+          const output = document.getElementById("output");
+          output.innerHTML = html;  // scripts set so do not run: JupyterLab and VS Code make them anew
+          for (const old of output.querySelectorAll("script")) {
+            const script = document.createElement("script");
+            for (const { name, value } of old.attributes) script.setAttribute(name, value);
+            script.textContent = old.textContent;
+            old.replaceWith(script);
+          }
+        }""",
+        Picture(training()).html(),
+    )
+    seen.page.wait_for_selector('.tapegraph-picture[data-mounted="yes"]')
+    assert ask(seen, "return root.querySelector('.picture').dataset.theme") == "dark", "that of the page behind it"
+    assert ask(seen, "return root.querySelectorAll('.box').length") > 4
+
+
 def test_without_scripts_the_static_picture_is_seen(browser):
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()

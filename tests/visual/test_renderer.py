@@ -233,3 +233,16 @@ def test_svg_inside_a_running_event_loop_and_after_it():
         return drawn.svg()
 
     assert asyncio.run(cell()) == Picture(training()).svg() == asyncio.run(asyncio.to_thread(Picture(training()).svg))
+
+
+def test_words_have_a_contrast_of_four_and_a_half_on_every_colour():
+    script = """(() => { const low = []; const ratio = (a, b) => { const [x, y] = [luminance(a), luminance(b)].sort((m, n) => n - m); return (x + 0.05) / (y + 0.05); };
+      for (const [name, theme] of Object.entries(THEMES)) {
+        const fills = [...Object.values(KINDS), ...LINES].map((colour) => mixed(theme.page, colour, theme.strength));
+        for (let i = 0; i <= 50; i += 1) fills.push(along(theme.scale, i / 50));
+        for (const fill of fills) if (ratio(fill, inkOn(fill)) < 4.5) low.push([name, fill]);
+        for (const under of [theme.page, theme.group, theme.none, theme.shade, ...theme.frames]) for (const ink of [theme.ink, theme.faint]) if (ratio(under, ink) < 4.5) low.push([name, under, ink]);
+        for (const line of [theme.edge, theme.back, theme.border, theme.born, theme.gone, theme.focus, theme.mark]) for (const under of [theme.page, ...theme.frames]) if (ratio(under, line) < 2.9) low.push([name, under, line]);
+      }
+      return JSON.stringify(low); })()"""
+    assert json.loads(evaluated(script)) == []
