@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -164,6 +164,16 @@ class Recording(Observed):
     def with_grad(self, enabled: bool) -> Recording:
         return Recording(self.log, enabled)
 
+    def watch(self, owner: Any, attribute: str) -> None:
+        """The program read a Python attribute, which is nothing to a record of its ops."""
+
+    @contextlib.contextmanager
+    def calling(self, module: Any) -> Iterator[None]:
+        """Keep what an optimizer's step may change without ops."""
+        for state in module.states() if hasattr(module, "param_groups") else ():
+            self.log.keep(state)
+        yield
+
     def assign(self, state: State, value: Any) -> None:
         self.log.keep(state)
         super().assign(state, value)
@@ -189,7 +199,7 @@ class Log:
 
     def keep(self, leaf: Any) -> None:
         if leaf not in self.before:
-            self.before[leaf] = leaf._value, leaf._grad
+            self.before[leaf] = leaf._value, getattr(leaf, "_grad", None)  # a tensor has none until it gets one
 
     def restore(self) -> None:
         for leaf, (value, grad) in self.before.items():

@@ -10,6 +10,7 @@ import pytest
 
 import tapegraph as tg
 from engine.errors import ArgumentError
+from engine.level import level
 from tapegraph import debug
 from tapegraph.debug.replaying import GRAPHS
 from tapegraph.debug.terminal import Terminal
@@ -139,6 +140,35 @@ def test_arguments_are_left_alone():
     for graph in GRAPHS:
         debug.replay(f, x, graph=graph)
     np.testing.assert_array_equal(x, X)
+
+
+def test_an_optimizer_is_left_alone():
+    with level("off"):
+        w = tg.Parameter(np.ones(3, np.float32), name="w")
+        optimizer = tg.optim.Adam([w])
+
+    def step(x):
+        optimizer.zero_grad()
+        loss = (w * x).sum()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    before = [s.numpy().copy() for s in optimizer.states()]
+    debug.replay(step, tg.ones((3,)), graph="eager")
+    for state, held in zip(optimizer.states(), before, strict=True):
+        assert np.array_equal(state.numpy(), held), state.name
+
+
+def test_gradients_of_tensors_are_replayed():
+    def slope(x):
+        y = tg.sin(x)
+        y.requires_grad_()
+        (y * y).sum().backward()
+        return y.grad
+
+    r = debug.replay(slope, tg.ones((3,)), graph="eager")
+    assert "backward" in {e.part for e in r}
 
 
 def test_what_is_shown():
