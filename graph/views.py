@@ -8,7 +8,7 @@ from typing import Any
 
 import networkx as nx
 
-from engine.lowering import Control
+from engine.lowering import Control, View
 from engine.op import Op, Trait
 from engine.ops.dtype import leaf as LEAF
 from engine.ops.results import result as RESULT
@@ -36,7 +36,10 @@ def kind_of(op: Op) -> str:
     if multiplies(op):
         return "product"
     traits = {Trait.REDUCTION: "reduction", Trait.VIEW: "view", Trait.ELEMENTWISE: "elementwise"}
-    return next((name for trait, name in traits.items() if trait in op.traits), "view" if op is RESULT else "other")
+    return next(
+        (name for trait, name in traits.items() if trait in op.traits),
+        "view" if isinstance(op.lower, View) or op is RESULT else "other",
+    )
 
 
 def place(record: Record) -> str:

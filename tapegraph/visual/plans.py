@@ -10,7 +10,7 @@ from compiler.control import Turn
 from compiler.outward import Outside
 from compiler.plan import Plan, make_plan
 from compiler.step import Step
-from engine.control.body import Body
+from engine.control.body import Body, bodies_of
 from engine.lowering import View
 from engine.record import Record
 from graph.graph import Graph
@@ -59,6 +59,8 @@ class Planned:
                 text = f"# the NumPy kernel of {step.record.op.name}, called back in Python"
             self.kernels[key] = Kernel(_name(step.records), text, calls=times)
             stored = step.stored if isinstance(step, Step) else {}
+            inside = [r for record in records for body in bodies_of(record) for r in body.nodes if r.args]
+            self.of |= dict.fromkeys(inside, key)  # of a loop that is left to NumPy
             for record in records:
                 self.of.setdefault(record, key)
                 if record in stored:

@@ -27,18 +27,14 @@ class Taping(Recording):
     def with_grad(self, enabled: bool) -> Taping:
         return Taping(self.tape, enabled)
 
-    def watch(self, owner: Any, attribute: str) -> None:
-        """The program read a Python attribute, which is nothing to a tape."""
-
     @contextmanager
     def calling(self, module: Any) -> Iterator[None]:
         """What is computed in the block belongs to a module that is being called, or to an optimizer's step."""
         tape, outer = self.tape, self.tape.modules
         tape.modules = (*outer, module)
-        for state in tape.names.optimizes(module) if hasattr(module, "param_groups") else ():
-            tape.keep(state)
         try:
-            yield
+            with super().calling(module):
+                yield
         finally:
             tape.modules = outer
 

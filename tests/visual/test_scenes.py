@@ -12,7 +12,7 @@ from engine.errors import ArgumentError, TapegraphError
 from engine.level import level
 from tapegraph.visual.making import scene_of
 from tapegraph.visual.scene import PARTS
-from tests.visual.scene_programs import PROGRAMS, gpt, mlp
+from tests.visual.scene_programs import PROGRAMS, gpt
 
 
 @cache
@@ -175,17 +175,17 @@ def test_what_was_rewritten_in_a_loop_is_told_with_the_plan():
 
 
 def test_a_call_leaves_no_trace():
-    step, args = mlp()
-    before = [p.numpy().copy() for p in _parameters(step)]
+    step, args = gpt(1)
+    model, optimizer = _held(step, "model"), _held(step, "optimizer")
+    before = [s.numpy().copy() for s in optimizer.states()]
     scene_of(step, *args)
-    for parameter, held in zip(_parameters(step), before, strict=True):
-        assert np.array_equal(parameter.numpy(), held)
-        assert parameter.grad is None
+    for state, held in zip(optimizer.states(), before, strict=True):
+        assert np.array_equal(state.numpy(), held), state.name
+    assert all(p.grad is None for p in model.parameters())
 
 
-def _parameters(step):
-    model = step.body.__closure__[step.body.__code__.co_freevars.index("model")].cell_contents
-    return list(model.parameters())
+def _held(step, name):
+    return step.body.__closure__[step.body.__code__.co_freevars.index(name)].cell_contents
 
 
 def test_modules_of_a_trainer_and_of_the_torch_facade_have_their_names():
