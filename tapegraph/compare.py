@@ -64,7 +64,4 @@ def compare(
         seconds=seconds,
         title=title,
     )
-    measurement = Measurement(fn, args, settings)
-    if progress is not None:
-        measurement.progress = progress
-    return measurement.run()
+    return Measurement(fn, args, settings, progress).run()

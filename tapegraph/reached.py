@@ -69,12 +69,16 @@ def _inside(thing: Any) -> Iterator[Any]:
                 yield inner
             elif type(thing).__module__.partition(".")[0] not in _APART and not isinstance(thing, Function):
                 yield from getattr(thing, "__dict__", {}).values()
-                yield from (f for f in _methods(type(thing)) if origin.is_user_file(f.__code__.co_filename))
+                yield from _methods(type(thing))
 
 
-def _methods(kind: type) -> Iterator[FunctionType]:
+def _methods(kind: type) -> Iterator[Any]:
+    """The methods of a class that are the user's."""
     for owner in kind.__mro__:
-        yield from (value for value in vars(owner).values() if isinstance(value, FunctionType))
+        for value in vars(owner).values():
+            body = value.body if isinstance(value, Function) else value
+            if isinstance(body, FunctionType) and origin.is_user_file(body.__code__.co_filename):
+                yield value
 
 
 def _names(function: FunctionType) -> Iterator[Any]:

@@ -198,6 +198,43 @@ def test_one_that_static_mode_cannot_run_is_reported_with_its_line():
     assert "What static mode says" in str(found) and json.loads(json.dumps(found.to_json()))["ok"] is False
 
 
+class Loop:
+    def __init__(self):
+        self.layer = nn.Linear(4, 4)
+
+    @tg.function
+    def step(self, x):
+        self.layer.bias.assign(self.layer.bias + 0.125)
+        return tg.sum(self.layer(x))
+
+    def train(self, x):
+        return sum(float(self.step(x)) for _ in range(3))
+
+    @tg.function
+    def whole(self, x):
+        return float(tg.sum(x))
+
+
+def test_a_loop_around_a_decorated_step_is_compared_with_that_compiled():
+    loop = Loop()
+    found = compared(loop.train, np.ones((2, 4), np.float32))
+    assert found.ok and found.speedup is not None and found.agreement.calls == 6
+    assert [r.cause for r in found.retraces] == ["first call"]
+    assert "compiles the decorated functions that it calls: step" in found.notes[-1] + found.notes[0]
+    assert np.array(loop.layer.bias).max() < 0.6, "put back"
+    assert "static" in compared(loop.whole, np.ones(3, np.float32)).failed
+
+
+def test_what_the_function_prints_is_shown_once(capsys):
+    def chatty(x):
+        print("in the function")
+        return x * 2.0
+
+    compared(chatty, np.ones(3, np.float32), progress=lambda text, share: print(text))
+    printed = capsys.readouterr().out
+    assert printed.count("in the function") == 1 and "timing by turns" in printed
+
+
 def test_what_eager_mode_raises_is_the_users():
     def broken(x):
         return tg.matmul(x, np.ones((7, 2), np.float32))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import io
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,19 +13,18 @@ from typing import Any
 
 import compiler.pipeline  # noqa: F401  # here, so that importing it is not taken for the cost of compiling
 from engine.errors import ArgumentError
-from engine.ops.random import default_generator
 from tapegraph.bench.machine import described
 from tapegraph.comparison import extras
-from tapegraph.comparison.agreement import Moment, agreement, moment
+from tapegraph.comparison.agreement import agreement
+from tapegraph.comparison.both import Both
 from tapegraph.comparison.figures import Comparison, Start, speed
 from tapegraph.comparison.intervals import Medians
-from tapegraph.comparison.lane import Batch, Lane, Timed, as_before, nudged
+from tapegraph.comparison.lane import Batch, Lane, Timed, as_before
 from tapegraph.comparison.peers import Contender, PeerLane, converted, threads_of_peers
 from tapegraph.comparison.retraces import retraces
-from tapegraph.comparison.starts import KERNEL, start_of, starts_here
-from tapegraph.comparison.subject import always_compiled, bodies, said
+from tapegraph.comparison.starts import KERNEL, kernels_of, start_of, starts_here
+from tapegraph.comparison.subject import always_compiled, bodies
 from tapegraph.comparison.threads import pinned
-from tapegraph.reached import states_of
 
 BLOCK = 15  # batches in a row in one mode; a change of mode costs caches, a long row lets noise hit one mode only
 TURN = 5e-3, 0.1  # seconds that a turn in eager mode takes, at least and, where BLOCK calls would take longer, at most
@@ -53,8 +54,11 @@ class Settings:
     starts: Callable[[], Iterator[Start]] | None = None
 
 
-def _quiet(text: str, share: float) -> None:
-    pass
+class _Nowhere(io.TextIOBase):
+    """Takes what is printed and forgets it."""
+
+    def write(self, text: str) -> int:
+        return len(text)
 
 
 class Measurement:
@@ -65,59 +69,53 @@ class Measurement:
         fn: Callable[..., Any],
         args: tuple[Any, ...],
         settings: Settings,
-        progress: Callable[[str, float], None] = _quiet,
+        progress: Callable[[str, float], None] | None = None,
     ) -> None:
         if settings.epochs < 1:
             raise ArgumentError(f"epochs must be at least 1, got {settings.epochs}", op="compare")
-        self.fn, self.args, self.settings, self.progress = fn, args, settings, progress
-        self.bodies = bodies(fn)
-        self.held = states_of(
-            [[self.bodies.plain, args] if settings.states is None else list(settings.states), default_generator]
-        )
-        body, compiled = self.bodies.plain, self.bodies.compiled
-        count = lambda: sum(map(len, compiled.versions.values()))  # noqa: E731
-        self.eager = Lane("eager", body, self.held)
-        self.static = Lane("static", compiled, self.held, count)
-        # Compiled apart: gradients that a compiled step leaves lie in memory of its own.
-        self.control = Lane("static", bodies(fn).compiled, self.held)
-        self.control.nudge()
-        self.peers: list[Contender] = [
-            *(PeerLane(name, peer) for name, peer in settings.peers.items()),
-            *settings.workers,
-        ]
-        self.rows: list[Batch] = []
-        self.firsts: dict[str, Moment] = {}
-        self.lasts: dict[str, Moment] = {}
-        self.calls = 0  # that all lanes have made
-        name = self.bodies.subject.name
+        self.fn, self.args, self.settings, self.told = fn, args, settings, progress
+        subject = bodies(fn).subject
         self.found = Comparison(
-            settings.title or name,
-            self.bodies.subject,
+            settings.title or subject.name,
+            subject,
             score_name=settings.score_name,
             machine=described(),
             origin={"when": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())},
             settings={"seconds": settings.seconds, "threads": settings.threads, "epochs": settings.epochs},
         )
-        if found := always_compiled(body):
+        self.both = Both(fn, args, settings.states, self.found)
+        self.peers: list[Contender] = [
+            *(PeerLane(name, peer) for name, peer in settings.peers.items()),
+            *settings.workers,
+        ]
+        self.rows: list[Batch] = []
+        self.scores: dict[str, float] = {}
+        self._stdout = sys.stdout
+        if found := always_compiled(self.both.bodies.plain):
             self.found.notes.append(f"Compiled in whatever mode, so in the eager figures too: {', '.join(found)}.")
 
-    @property
-    def lanes(self) -> list[Lane]:
-        """The modes that run."""
-        return [lane for lane in (self.eager, self.static) if lane.name not in self.found.failed]
+    def progress(self, text: str, share: float) -> None:
+        """Tell what begins; where the user's program may not print, who is told may."""
+        if self.told is not None:
+            with contextlib.redirect_stdout(self._stdout):
+                self.told(text, share)
 
     @property
     def timed(self) -> list[Timed]:
         """All that take turns."""
-        return [*self.lanes, *(peer for peer in self.peers if not peer.failed)]
+        return [*self.both.lanes, *(peer for peer in self.peers if not peer.failed)]
 
     def run(self) -> Comparison:
-        """Measure everything; what the function raises in eager mode is raised. ``found`` is of use after a KeyboardInterrupt."""
+        """Measure everything; what the function raises in eager mode is raised. ``found`` is of use after a KeyboardInterrupt.
+
+        What the function prints in its first call is shown, and what it prints in the thousands of others is not.
+        """
         began = time.perf_counter()
         settings, found = self.settings, self.found
         found.complete = False
+        self._stdout = sys.stdout
         with (
-            as_before(self.held),
+            as_before(self.both.held),
             contextlib.ExitStack() as stack,
             pinned(settings.threads) as did_pin,
             threads_of_peers(settings.peers, settings.threads),
@@ -125,12 +123,12 @@ class Measurement:
             found.threads = settings.threads if did_pin else None
             for peer in self.peers:
                 stack.callback(peer.close)
-            self._run_batches()
+            self._run_batches(stack)
             self._judge()
             self._inject()
             for peer in (peer for peer in self.peers if not peer.failed):
                 self.progress(f"first call of {peer.name}", 0.35)
-                peer.begin(self.rows, self.firsts["eager"])
+                peer.begin(self.rows, self.both.firsts["eager"])
             self._time()
             self._remember()
             if "static" not in found.failed:
@@ -143,10 +141,10 @@ class Measurement:
 
     # ------------------------------------------------------------------------------------ agreement
 
-    def _run_batches(self) -> None:
+    def _run_batches(self, stack: contextlib.ExitStack) -> None:
         """All batches in both modes by turns."""
         self.progress("both modes from the same start", 0.02)
-        settings = self.settings
+        settings, both = self.settings, self.both
         loader_epoch = getattr(settings.batches, "epoch", None)
         source: Any = settings.batches
         if source is not None and loader_epoch is None:
@@ -158,14 +156,16 @@ class Measurement:
                     raise ArgumentError("there are no batches", op="compare")
                 if epoch == 0:
                     self.rows = [self.args] if source is None else rows
-                    self.firsts = self.lasts = self._first(rows[0])
+                    both.first_eager(rows[0])
+                    stack.enter_context(contextlib.redirect_stdout(_Nowhere()))
+                    both.first_static(rows[0])
                     rows = rows[1:]
                 for number, start in enumerate(range(0, len(rows), BLOCK)):
-                    self._turn(rows[start : start + BLOCK], number + epoch)
+                    both.turn(rows[start : start + BLOCK], number + epoch)
                     done = (epoch + start / len(rows)) / settings.epochs
                     self.progress("both modes from the same start", 0.05 + 0.15 * done)
         except KeyboardInterrupt:
-            if self.lasts:
+            if both.lasts:
                 self._judge()
                 self._count()
             raise
@@ -173,87 +173,45 @@ class Measurement:
             if loader_epoch is not None:
                 settings.batches.epoch = loader_epoch
         if settings.evaluate is not None:
-            self.scores = {lane.name: float(lane.during(settings.evaluate)) for lane in self.lanes}
-
-    def _judge(self) -> None:
-        """Whether the modes agree, by the first call and the last turn that all have made; what was compiled, and why."""
-        found = self.found
-        if "static" in found.failed:
-            return
-        moments = ([self.firsts[name], self.lasts[name]] for name in ("eager", "static", "control"))
-        found.agreement = agreement(*moments, self.settings.tolerance, self.calls)
-        found.retraces = retraces(self.bodies.versions)
-        if not found.agreement.ok:
-            self.progress("where the modes part", 0.2)
-            extras.bisect(found, self.bodies.compiled, self.rows[0])
-
-    def _named(self) -> list[tuple[str, Lane]]:
-        return [("eager", self.eager), ("static", self.static), ("control", self.control)]
+            self.scores = {lane.name: float(lane.during(settings.evaluate)) for lane in both.lanes}
 
     def _arguments(self, batch: Any) -> Batch:
         return (*self.args, *batch) if isinstance(batch, tuple | list) else (*self.args, batch)
 
-    def _first(self, row: Batch) -> dict[str, Moment]:
-        """The first call of each; where the compiled one fails there is no static mode to compare with."""
-        found: dict[str, Moment] = {}
-        for name, lane in self._named():
-            if lane.name in self.found.failed:
-                continue
-            try:
-                result = lane.run([nudged(row) if name == "control" else row])
-            except Exception as error:
-                if name == "eager":
-                    error.add_note(
-                        "tg.compare called it in eager mode, where it must run before there is anything to compare."
-                    )
-                    raise
-                self.found.failed[lane.name] = said(error)
-                continue
-            found[name] = moment(lane, result)
-        self.calls = 1
-        return found
-
-    def _turn(self, rows: Sequence[Batch], number: int) -> None:
-        results: dict[str, Any] = {}
-        for name, lane in self._named() if number % 2 == 0 else self._named()[::-1]:
-            if lane.name not in self.found.failed:
-                with self._failing(lane):
-                    results[name] = lane.run([nudged(r) for r in rows] if name == "control" else rows)
-        self.lasts = {name: moment(lane, results[name]) for name, lane in self._named() if name in results}
-        self.calls += len(rows)
-
-    @contextlib.contextmanager
-    def _failing(self, lane: Lane) -> Iterator[None]:
-        """Static mode that fails in a later call is out of the comparison; eager mode's errors are the user's."""
-        try:
-            yield
-        except Exception as error:
-            if lane.name == "eager":
-                raise
-            self.found.failed[lane.name] = said(error)
+    def _judge(self) -> None:
+        """Whether the modes agree, by the first call and the last turn that all have made; what was compiled, and why."""
+        found, both = self.found, self.both
+        found.retraces = retraces(both.made)
+        if "static" in found.failed:
+            return
+        moments = ([both.firsts[name], both.lasts[name]] for name in ("eager", "static", "control"))
+        found.agreement = agreement(*moments, self.settings.tolerance, both.calls)
+        if not found.agreement.ok and both.whole:
+            self.progress("where the modes part", 0.2)
+            extras.bisect(found, both.bodies.compiled, self.rows[0])
 
     # ------------------------------------------------------------------------------------ speed
 
     def _time(self) -> None:
         """Further turns, on states that are put back afterwards, until there are enough or time is up."""
-        kept = [(lane, lane.values(), lane.gradients()) for lane in self.lanes]
-        once = min([s for turn in self.eager.turns for _, s in turn] or [self.eager.first])
+        eager = self.both.eager
+        once = min([s for turn in eager.turns for _, s in turn] or [eager.first])
         block = max(1, int(TURN[0] / once), min(BLOCK, int(TURN[1] / once)))
         began, least, most = time.perf_counter(), *TURNS
         limit, turn = self.settings.seconds * TIMING, 0
         try:
-            while turn < most:
-                rows = [self.rows[(turn * block + k) % len(self.rows)] for k in range(block)]
-                for contender in self.timed if turn % 2 == 0 else self.timed[::-1]:
-                    contender.run(rows)
-                turn += 1
-                passed = time.perf_counter() - began
-                self.progress("timing by turns", 0.4 + 0.2 * min(1.0, max(passed / limit, turn / most)))
-                if passed > limit and (turn >= least or passed * (turn + 1) / turn > 2 * limit) and turn >= 3:
-                    break
+            with self.both.put_back():
+                while turn < most:
+                    rows = [self.rows[(turn * block + k) % len(self.rows)] for k in range(block)]
+                    for contender in self.timed if turn % 2 == 0 else self.timed[::-1]:
+                        with self.both.failing(contender) if isinstance(contender, Lane) else contextlib.nullcontext():
+                            contender.run(rows)
+                    turn += 1
+                    passed = time.perf_counter() - began
+                    self.progress("timing by turns", 0.4 + 0.2 * min(1.0, max(passed / limit, turn / most)))
+                    if passed > limit and (turn >= least or passed * (turn + 1) / turn > 2 * limit) and turn >= 3:
+                        break
         finally:
-            for lane, values, gradients in kept:
-                lane.restore(values, gradients)
             self._count()
 
     def _count(self) -> None:
@@ -262,7 +220,7 @@ class Measurement:
         lanes = [lane for lane in self.timed if lane.turns]
         if not lanes:
             return
-        size = self.eager.usual()
+        size = self.both.eager.usual()
         turns = {lane.name: lane.seconds(size) for lane in lanes}
         turns = {name: its for name, its in turns.items() if its}
         self.medians = Medians(turns)
@@ -275,55 +233,58 @@ class Measurement:
                     lane.peer.speed = figures
                 else:
                     found.modes[lane.name] = figures
-        for name, score in getattr(self, "scores", {}).items():
-            found.modes[name].score = score
+        for name, score in self.scores.items():
+            if name in found.modes:
+                found.modes[name].score = score
         if "static" in turns:
             found.speedup = self.medians.ratio("eager", "static")
             for peer in found.peers.values():
                 if peer.speed is not None:
                     peer.ratio = self.medians.ratio(peer.name, "static")
-        for lane in (self.eager, self.static):
+        for lane in (self.both.eager, self.both.static):
             found.notices[lane.name] = extras.notices(lane.notices)
 
     def _remember(self) -> None:
         """Peak memory of a call in each mode."""
         self.progress("memory", 0.62)
-        kept = [(lane, lane.values(), lane.gradients()) for lane in self.lanes]
-        for lane, values, gradients in kept:
-            parts = {"allocated": lane.peak(self.rows[0])}
-            if lane.name == "static":
-                parts["arena"] = max(arena(v.program) for v in self.bodies.versions)
-            lane.restore(values, gradients)
-            if (figures := self.found.modes.get(lane.name)) is not None:
-                figures.peak_parts, figures.peak_bytes = parts, sum(parts.values())
+        with self.both.put_back():
+            for lane in self.both.lanes:
+                parts = {"allocated": lane.peak(self.rows[0])}
+                if lane.name == "static":
+                    parts["arena"] = max((arena(v.program) for v in self.both.versions), default=0)
+                if (figures := self.found.modes.get(lane.name)) is not None:
+                    figures.peak_parts, figures.peak_bytes = parts, sum(parts.values())
 
     # ------------------------------------------------------------------------------------ starts
 
     def _start(self) -> None:
         """What compiling costs, and when it has paid."""
         self.progress("compiling again, cold and warm", 0.65)
-        for start in (self.settings.starts or self.starts_here)():
+        elsewhere = self.settings.starts if self.both.whole else None
+        for start in (elsewhere or self.starts_here)():
             start.break_even = self.medians.break_even(start.runs)
             self.found.starts.append(start)
             self.progress("compiling again, cold and warm", 0.75)
 
     def starts_here(self) -> Iterator[Start]:
-        """First calls in this process; where a cold one would take too long, the one that there was."""
-        seconds = self.settings.seconds * STARTING
-        report = self.bodies.versions[0].program.report
-        kernels = report.compiled + report.disk + report.registry
-        if kernels * KERNEL <= 2 * seconds:
-            yield from starts_here(lambda: bodies(self.fn).compiled, self.rows[0], self.held, seconds)
+        """First calls in this process; where a cold one cannot be had, or would take too long, the one that there was."""
+        both, seconds = self.both, self.settings.seconds * STARTING
+        kernels = sum(sum(kernels_of(version).values()) for version in both.made)
+        if both.whole and kernels * KERNEL <= 2 * seconds:
+            yield from starts_here(lambda: bodies(self.fn).compiled, self.rows[0], both.held, seconds)
             return
-        self.found.notes.append(
-            f"Compiling its {kernels} kernels over an empty cache takes longer than there was time for; "
-            "more seconds are what it needs."
-        )
-        yield start_of(self.bodies.compiled, "this process", self.static.first)
+        if both.whole:
+            self.found.notes.append(
+                f"Compiling its {kernels} kernels over an empty cache takes longer than there was time for; "
+                "more seconds are what it needs."
+            )
+        if both.made:
+            yield start_of(both.made, "this process", both.static.first)
 
     def _tell(self) -> None:
         """How intervals came about."""
-        if not self.eager.turns:
+        turns = len(self.both.eager.turns)
+        if not turns:
             return
         runs = [f"{len(start.runs)} over a {start.name}" for start in self.found.starts]
         again = f", and the first calls ({', '.join(runs)})" if runs else ""
@@ -332,7 +293,7 @@ class Measurement:
         )
         self.found.notes.insert(
             0,
-            f"Intervals hold at 95 %: {len(self.eager.turns)} turns of calls were drawn again 1,000 times{again}{alone}.",
+            f"Intervals hold at 95 %: {turns} turns of calls were drawn again 1,000 times{again}{alone}.",
         )
 
     # ------------------------------------------------------------------------------------ looks

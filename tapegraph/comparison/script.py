@@ -84,6 +84,10 @@ def load(target: Target) -> Loaded:
 def _module(script: str) -> ModuleType:
     path = Path(script)
     if path.suffix != ".py":
+        if not all(part.isidentifier() for part in script.split(".")):
+            raise ScriptError(
+                f"{script!r} is neither a .py file nor a module\n  fix: write SCRIPT.py:FUNCTION, as in train.py:step"
+            )
         with _theirs(f"{script} cannot be imported"), _first_on_path(Path.cwd()):
             return importlib.import_module(script)
     if path.is_dir():

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -19,6 +20,7 @@ from engine.state import State
 from tapegraph.comparison.figures import Start
 from tapegraph.comparison.lane import Batch, Lane
 from tapegraph.function import Function
+from tapegraph.version import Version
 
 COLD_RUNS, WARM_RUNS = 5, 9  # at most, in this process
 WARM_PROCESSES = 3
@@ -26,12 +28,24 @@ KERNEL = 0.07  # seconds that compiling a kernel takes, about; to know beforehan
 COLD, WARM = "cold cache", "warm cache"
 
 
-def start_of(step: Function, name: str, first_call: float, **known: Any) -> Start:
-    """What the first version of a compiled function cost."""
-    version = next(v for versions in step.versions.values() for v in versions)
+def start_of(versions: Sequence[Version], name: str, first_call: float, **known: Any) -> Start:
+    """What the versions made in a first call cost together."""
+    seconds: Counter[str] = Counter()
+    kernels: Counter[str] = Counter()
+    for version in versions:
+        seconds.update(version.seconds)
+        kernels.update(kernels_of(version))
+    return Start(name, dict(seconds), first_call, dict(kernels), runs=[first_call], **known)
+
+
+def kernels_of(version: Version) -> dict[str, int]:
+    """Where the kernels of a version came from, with their numbers."""
     report = version.program.report
-    kernels = {"compiled": report.compiled, "disk": report.disk, "shared": report.registry}
-    return Start(name, dict(version.seconds), first_call, kernels, runs=[first_call], **known)
+    return {"compiled": report.compiled, "disk": report.disk, "shared": report.registry}
+
+
+def _versions(step: Function) -> list[Version]:
+    return [version for known in step.versions.values() for version in known]
 
 
 def starts_here(
@@ -63,7 +77,7 @@ def _first_call(name: str, step: Function, batch: Batch, states: Sequence[State]
     lane = Lane("static", step, states)
     with as_new(), _cache_in(cache):
         lane.run([batch])
-    return start_of(step, name, lane.first)
+    return start_of(_versions(step), name, lane.first)
 
 
 @contextmanager
@@ -143,7 +157,7 @@ def _child(name: str, launched: float, job: dict[str, Any], threads: int) -> Sta
         started = time.perf_counter()
         step(*args)
         passed = time.perf_counter() - started
-    return start_of(step, name, passed, imports=imports, imported_numba="numba" in sys.modules)
+    return start_of(_versions(step), name, passed, imports=imports, imported_numba="numba" in sys.modules)
 
 
 if __name__ == "__main__":

@@ -27,11 +27,6 @@ class Bodies:
     compiled: Function
     subject: Subject
 
-    @property
-    def versions(self) -> list[Any]:
-        """What was compiled so far, in order."""
-        return [version for known in self.compiled.versions.values() for version in known]
-
 
 def bodies(fn: Any) -> Bodies:
     """The two forms of a plain function, method, module, ``tg.function``, or compiled function of the torch facade.

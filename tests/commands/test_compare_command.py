@@ -103,6 +103,8 @@ def test_what_static_mode_cannot_run_ends_with_status_1(script, capsys):
         (["train.py:Trainer"], ["is a class"]),
         (["train.py:lengths"], ["is no function but a list"]),
         (["other.py:step"], ["there is no file other.py; there are train.py"]),
+        ([":step"], ["neither a .py file nor a module", "train.py:step"]),
+        (["."], ["neither a .py file nor a module"]),
         (["nowhere.module:step"], ["nowhere.module cannot be imported"]),
         (["train.py:predict", "--args", "none"], ["--args: train.py has no none"]),
         (
