@@ -32,8 +32,12 @@ class Card:
 def card(name: str) -> Card | None:
     """The card of a public name, or of a primitive behind one; None where there is none."""
     row = next((r for r in (*rows(), *rows(hidden=True)) if r.name == name), None)
-    if row is None:
-        return None
+    return None if row is None else card_of(row)
+
+
+def card_of(row: Row) -> Card:
+    """The card of a row of the table."""
+    name = row.name
     op = OPS[name] if row.kind == "op" else None
     face = op.public if op else COMPOSITES[name].function if row.kind == "composite" else PUBLIC[name]
     text = inspect.cleandoc(face.__doc__ or row.text).replace("``", "")

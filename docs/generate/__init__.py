@@ -8,6 +8,7 @@ from sphinx.application import Sphinx
 
 from generate import (
     api,
+    commands,
     errors,
     followed,
     imports,
@@ -24,7 +25,7 @@ from generate import (
 
 def write_pages(app: Sphinx) -> None:
     """Write everything that is generated, and remove what earlier builds wrote and this one did not."""
-    for generator in (ops, rules, api, errors, imports, spellings, reference, followed):
+    for generator in (ops, rules, api, commands, errors, imports, spellings, reference, followed):
         generator.pages()
     pages.sweep()
 

@@ -8,7 +8,7 @@ from collections import defaultdict
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
-from engine.lowering import Fold, Loop, Scalar
+from engine.lowering import Loop
 from engine.makers import COMPOSITES, PUBLIC
 from engine.op import OPS, Op
 from generate import examples
@@ -16,6 +16,7 @@ from generate.api import signature
 from generate.pages import ROOT, cell, code, folded, toctree, write
 from generate.sources import text_of
 from generate.text import docstring, inline
+from tapegraph.opcard import Card, card_of, native
 from tapegraph.optable import Row, rows
 
 LONG = 60  # lines of a source that are still shown on the page itself
@@ -91,7 +92,7 @@ def _section(row: Row) -> str:
         f"(op-{anchor(row.name)})=\n## {row.name}\n",
         f"```{{py:function}} tapegraph.{row.name}{signature(face)}\n```\n",
         docstring(face.__doc__, examples=False),
-        _facts(row, op),
+        _facts(card_of(row)),
     ]
     parts += _shown(row.name, face)
     if op is not None:
@@ -101,26 +102,13 @@ def _section(row: Row) -> str:
     return "\n".join(parts)
 
 
-def _facts(row: Row, op: Op | None) -> str:
-    facts = [("Kind", {"op": "op", "composite": "composite: written in ops", "function": "function"}[row.kind])]
-    facts.append(("Defined in", f"{{source}}`{row.place}`"))
-    if row.dtypes:
-        facts.append(("Dtypes", row.dtypes + (", integers cast to the default float" if op and op.floating else "")))
-    if op is not None:
-        if op.domain:
-            facts.append(("Domain", ", ".join(f"[{low:g}, {high:g}]" for low, high in op.domain) + " in tests"))
-        keeps = [word for word, kept in (("its operands", op.keeps_x), ("its result", op.keeps_y)) if kept]
-        if any(op.vjp):
-            facts.append(("Its gradient looks at", " and ".join(keeps) or "neither operands nor result"))
-        if op.traits:
-            facts.append(("Traits", ", ".join(sorted(t.name.lower() for t in op.traits))))
-        facts.append(("Order", f"{op.order} in the proof that rewriting terminates"))
-        if op.batch is not None:
-            facts.append(("Under vmap", op.batch if isinstance(op.batch, str) else "a rule of its own"))
-    elif row.code:
-        facts += [("Gradient", row.gradient), ("Native code", row.code)]
-    if row.onnx:
-        facts.append(("ONNX", f"`{row.onnx}`"))
+def _facts(found: Card) -> str:
+    apart = {"gradient", "native code"} if found.row.kind == "op" else set()  # these follow below, in full
+    facts = [
+        (name.capitalize() if name != "ONNX" else name, f"{{source}}`{text}`" if name == "defined in" else text)
+        for name, text in found.facts
+        if name not in apart
+    ]
     return "{.facts}\n" + "\n".join(f"{name}\n: {text}\n" for name, text in facts)
 
 
@@ -159,41 +147,12 @@ def _gradient(op: Op) -> list[str]:
 
 
 def _lowering(op: Op) -> list[str]:
-    match op.lower:
-        case Scalar(template, expensive, traps, _, integer):
-            lines = [
-                template,
-                *([f"# integers: {integer}"] if integer else []),
-                *([f"# a mistake where {traps}"] if traps else []),
-            ]
-            cost = " It is stored rather than computed twice." if expensive else ""
-            return [
-                f"Native code: a template for one element, fused with what is around it.{cost}\n",
-                code("\n".join(lines)),
-            ]
-        case Fold(start, step):
-            return [
-                "Native code: a fold.\n",
-                code(f"acc = {start}\nfor x in elements:\n    acc = {step.format(acc='acc', x='x')}"),
-            ]
-        case Loop(products=products):
-            called = ", which calls the BLAS" if products else ""
-            return [f"Native code: a loop of its own{called}, written by {_place(op.lower.text)}.\n"]
-        case None if op.expand is not None:
-            return [f"Native code: through ops; a graph holds {_place(op.expand)} instead.\n"]
-        case None:
-            return ["Native code calls back into the NumPy kernel.\n"]
-        case other:
-            return [f"Native code: {_LOWERINGS[type(other).__name__]}.\n"]
-
-
-_LOWERINGS = {
-    "View": "none where the elements can be read in another order; else they are copied",
-    "Assemble": "its operands are copied into parts of the result",
-    "Product": "a matrix product of the BLAS",
-    "Control": "subprograms that the native driver runs",
-    "Outward": "a call out into Python",
-}
+    first, *rest = native(op).split("\n")
+    if isinstance(op.lower, Loop):
+        first += f", written by {_place(op.lower.text)}"
+    elif op.lower is None and op.expand is not None:
+        first = f"through ops: a graph holds {_place(op.expand)} instead"
+    return [f"Native code: {first}{'' if rest else '.'}\n", *([code("\n".join(rest), "text")] if rest else [])]
 
 
 def _place(function: Any) -> str:

@@ -12,4 +12,4 @@ def pages() -> None:
 Generated when this site is built: from the table of ops, from the rulebooks and from docstrings. What stands here is what the code says.
 
 """
-    write("reference/index.md", text + toctree("ops", "rules", "api", "torch", depth=2))
+    write("reference/index.md", text + toctree("ops", "rules", "api", "torch", "commands", depth=2))
