@@ -85,9 +85,8 @@ function pathOf(node, stage, state) {
   if (state.group === "flat") return [];
   const { byId, bodies } = stage.full;
   const host = byId.get(node.inside);
-  const around = host ? [...pathOf(host, stage, state), "\u0000" + host.id] : [];
-  if (bodies.has(node.id)) return [...(host ? around : ownPath(node, state)), "\u0000" + node.id];
-  return host ? around : ownPath(node, state);
+  const around = host ? pathOf(host, stage, state) : ownPath(node, state);
+  return bodies.has(node.id) ? [...around, `\u0000${node.id}`] : around; // a loop is in the group of its subprograms
 }
 
 function ownPath(node, state) {

@@ -98,6 +98,20 @@ def test_the_derivative_stands_beside_its_forward_node_and_updates_are_shown_clo
     assert ["u"] in [box["nodes"] for box in column["boxes"]] and "w" in column["folded"]
 
 
+def test_a_subprogram_is_a_group_with_its_loop_in_it():
+    nodes = [
+        node("x", kind="input"),
+        node("loop", "scan", ("x",), module=("m",)),
+        node("i", inputs=("x",), inside="loop"),
+        node("deep", inside="i"),
+    ]
+    (column,) = facts(Scene("loops", [Stage("s", "static", "", tuple(nodes))]), expand="all")
+    groups = [sorted(frame["nodes"]) for frame in column["frames"]]
+    assert sorted(groups) == [["deep", "i"], ["deep", "i", "loop"], ["deep", "i", "loop"]], (
+        "m, the loop and what is in it"
+    )
+
+
 def test_edges_between_closed_groups_are_merged_and_count_values():
     nodes = [
         node("a", module=("m",)),
