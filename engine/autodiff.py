@@ -228,6 +228,9 @@ def grad(function: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Ca
 
     An argument may be an array or a nested list, tuple or dict of arrays; its gradient has the same structure.
     ``argnums``: one position, or a tuple of them (the result is then a tuple). Nests to any order.
+
+    >>> tg.grad(lambda x: tg.sum(x**2))(tg.tensor([1.0, 2.0, 3.0]))
+    tensor([2., 4., 6.])
     """
     both = value_and_grad(function, argnums)
 
@@ -244,6 +247,9 @@ def value_and_grad(
     """Like ``grad``, returning ``(value, gradient)``; with ``has_aux`` the function returns ``(value, aux)``.
 
     Raises GradientError where the value does not have one element.
+
+    >>> tg.value_and_grad(lambda x: x * x)(tg.tensor(3.0))
+    (tensor(9.), tensor(6.))
     """
     positions = (argnums,) if isinstance(argnums, int) else tuple(argnums)
 

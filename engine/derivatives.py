@@ -92,6 +92,9 @@ def jvp(function: Callable[..., Any], primals: Sequence[Any], tangents: Sequence
     """``(value, tangent)``: the function's value and its derivative in the direction ``tangents`` (jax.jvp).
 
     One forward pass whatever the number of results; primals and tangents are sequences of the same structure.
+
+    >>> tg.jvp(lambda x: x * x, (tg.tensor(3.0),), (tg.tensor(1.0),))
+    (tensor(9.), tensor(6.))
     """
     found = Linearised(function, tuple(primals))
     return found.value, found.pushed(tuple(tangents))
@@ -104,6 +107,10 @@ def jacobian(function: Callable[..., Any], argnums: int | tuple[int, ...] = 0, *
     ``mode``: "reverse" (a row for each element of the result) or "forward" (a column for each element of the argument);
     the same numbers, cheaper where result or argument is small. All rows are computed at once, as by ``vmap``.
     With a tuple of ``argnums`` the result is a tuple; nested results give nested Jacobians.
+
+    >>> tg.jacobian(lambda x: x * x)(tg.tensor([1.0, 2.0]))
+    tensor([[2., 0.],
+            [0., 4.]], grad_fn=permute_dims)
     """
     if mode not in ("reverse", "forward"):
         raise ArgumentError(f"mode must be 'reverse' or 'forward', not {mode!r}", op="jacobian")
@@ -170,7 +177,12 @@ def _columns(found: Linearised) -> list[list[Any]]:
 
 @public
 def hessian(function: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
-    """A function returning the matrix of second derivatives of a scalar ``function``: (*shape, *shape) of the argument."""
+    """A function returning the matrix of second derivatives of a scalar ``function``: (*shape, *shape) of the argument.
+
+    >>> tg.hessian(lambda x: tg.sum(x**3))(tg.tensor([1.0, 2.0]))
+    tensor([[ 6.,  0.],
+            [ 0., 12.]], grad_fn=permute_dims)
+    """
     return jacobian(grad(function, argnums), argnums, mode="forward")  # type: ignore[no-any-return]
 
 

@@ -261,6 +261,9 @@ def vmap(
     entry, or "different" (drawn for all entries at once); a draw with ``key=`` is a function of its key, in a batch as
     elsewhere (jax.vmap, torch.func.vmap). Nests, and works under and over ``grad``. An op without a batched form is run entry by entry.
     Raises ShapeError where the batch sizes differ, SymbolError where the function needs the value of one entry.
+
+    >>> tg.vmap(lambda row: tg.sum(row))(tg.tensor([[1.0, 2.0], [3.0, 4.0]]))
+    tensor([3., 7.])
     """
     if randomness not in ("error", "same", "different"):
         raise ArgumentError(f"randomness must be 'error', 'same' or 'different', not {randomness!r}", op="vmap")

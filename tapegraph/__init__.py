@@ -91,7 +91,12 @@ e, pi, inf, nan = 2.718281828459045, 3.141592653589793, float("inf"), float("nan
 
 
 def tensor(data: Any, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
-    """A tensor of Python numbers, nested lists or an array; Python floats become float32, integers int64."""
+    """A tensor of Python numbers, nested lists or an array; Python floats become float32, integers int64.
+
+    >>> tg.tensor([[1.0, 2.0], [3.0, 4.0]])
+    tensor([[1., 2.],
+            [3., 4.]])
+    """
     made: Tensor = asarray(data, dtype=dtype)  # type: ignore[name-defined]  # noqa: F821
     return made.requires_grad_() if requires_grad else made
 

@@ -308,6 +308,11 @@ def function(
     sizes of the call that compiles; values are computed twice to meet it (``step.explain()`` says which memory is needed).
     ``tiered``: run the first calls line by line while another process compiles; by default what TAPEGRAPH_TIERED says (1
     or 0), else no, because then the last bits of a run depend on when the native code was there.
+
+    >>> double = tg.function(lambda x: x * 2.0)
+    >>> with tg.mode("static"):
+    ...     double(tg.tensor([1.0, 2.0]))
+    tensor([2., 4.])
     """
     _check_options(fidelity, memory_budget)
     options = {"fidelity": fidelity, "specialize": specialize, "memory_budget": memory_budget, "tiered": tiered}
@@ -323,7 +328,11 @@ def compile(
     memory_budget: int | None = None,
     tiered: bool | None = None,
 ) -> Function:
-    """Like ``tg.function``, but compiled in whatever mode it is called. ``phases=False`` leaves the graph as traced."""
+    """Like ``tg.function``, but compiled in whatever mode it is called. ``phases=False`` leaves the graph as traced.
+
+    >>> tg.compile(lambda x: tg.sum(x * 2.0))(tg.tensor([1.0, 2.0]))
+    tensor(6.)
+    """
     _check_options(fidelity, memory_budget)
     body = body.body if isinstance(body, Function) else body
     return Function(

@@ -23,6 +23,10 @@ def mode(name: str) -> Iterator[None]:
 
     ``name``: "eager" (line by line) or "static" (traced once, compiled, called). Code outside decorated functions
     computes at once in both. Raises ArgumentError for another name.
+
+    >>> with tg.mode("static"):
+    ...     tg.current_mode()
+    'static'
     """
     if name not in ("eager", "static", "inline"):
         raise ArgumentError(f"there is no mode {name!r}", op="mode", fix='use "eager" or "static"')

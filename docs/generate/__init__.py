@@ -7,6 +7,7 @@ from typing import Any
 from sphinx.application import Sphinx
 
 from generate import (
+    access,
     api,
     commands,
     errors,
@@ -39,4 +40,5 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("env-merge-info", sources.merge)
     app.connect("html-page-context", navigation.install, priority=navigation.EARLY)
     app.connect("build-finished", sources.write)
+    app.connect("build-finished", access.finish)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

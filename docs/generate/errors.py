@@ -77,7 +77,7 @@ def _index(texts: dict[str, Page]) -> str:
         ("Notices", lambda n: n.endswith("Warning")),
         ("Subjects", lambda n: n[0].islower()),
     ):
-        lines += [f"## {title}", "", "| | |", "|---|---|"]
+        lines += [f"## {title}", "", "| name | what it means |", "|---|---|"]
         lines += [f"| [{p.title}]({n}.md) | {p.summary} |" for n, p in texts.items() if chosen(n)]
         lines.append("")
     return "\n".join(lines) + "\n" + toctree(*texts, hidden=True)

@@ -72,7 +72,10 @@ def run(setup: str, expression: str) -> Example:
     if not any(isinstance(leaf, tg.Tensor) for leaf in tree.leaves([eager])):
         return Example(setup, expression, _shown(eager), "")
     tg.manual_seed(0)
-    static = tg.compile(lambda: eval(value, names))()
+    try:
+        static = tg.compile(lambda: eval(value, names))()
+    except tg.errors.UnsupportedError as error:
+        return Example(setup, expression, _shown(eager), f"UnsupportedError: {error.problem}")
     shown = _shown(eager), _shown(static)
     if not _equal(eager, static):
         raise DifferentModes(f"{setup}\n{expression}\neager  {shown[0]}\nstatic {shown[1]}")

@@ -64,7 +64,7 @@ def watched(call: Callable[[], Any]) -> list[tuple[str, str, int, int]]:
 
 
 def _table(rows: list[tuple[str, str, int, int]]) -> str:
-    lines = ["| | entered at | function | what the file holds | calls |", "|---|---|---|---|---|"]
+    lines = ["| no. | entered at | function | what the file holds | calls |", "|---|---|---|---|---|"]
     for number, (file, function, line, count) in enumerate(rows, 1):
         caption = (ast.get_docstring(ast.parse((ROOT / file).read_text(encoding="utf-8"))) or "").split("\n")[0]
         lines.append(f"| {number} | {{source}}`{file}:{line}` | `{function}` | {inline(caption)} | {count} |")

@@ -9,7 +9,7 @@ from generate import programs
 from generate.pages import code
 
 BLOCK = re.compile(r"^```python\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
-RUN = "tour", "guides/", "coming_from/", "architecture/"  # pages whose blocks are run when the site is built
+RUN = "index", "tour", "guides/", "coming_from/", "architecture/"  # pages whose blocks are run when the site is built
 _BETWEEN = "\x1e"
 
 

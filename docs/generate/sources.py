@@ -56,8 +56,7 @@ _PAGE = """<!doctype html>
 :root {{ color-scheme: light dark; }}
 body {{ margin: 0 auto; max-width: 90rem; padding: 1rem; font-family: system-ui, sans-serif; }}
 .highlight {{ overflow-x: auto; font-size: 0.85rem; }}
-.highlight a {{ color: inherit; text-decoration: none; }}
-.highlight span:has(> a[id]:target), .highlight a:target ~ * {{ outline: 1px solid; }}
+.highlight span:target {{ display: inline-block; min-width: 100%; outline: 2px solid; }}
 {light}
 @media (prefers-color-scheme: dark) {{ {dark} }}
 </style></head>
@@ -74,7 +73,7 @@ def write(app: Sphinx, failure: Exception | None) -> None:
     styles = [HtmlFormatter(style=app.config[name]).get_style_defs(".highlight") for name in _STYLES]
     for file in sorted({file for _, file in getattr(app.env, "shown_sources", ())}):
         text = (ROOT / file).read_text(encoding="utf-8")
-        formatter = HtmlFormatter(linenos="inline", lineanchors="line", anchorlinenos=True)
+        formatter = HtmlFormatter(linenos="inline", linespans="line")
         body = highlight(text, get_lexer_for_filename(file, stripnl=False), formatter)
         body = body.replace("<pre>", f'<pre tabindex="0" aria-label="{file}">')
         path = app.outdir / "source" / f"{file}.html"

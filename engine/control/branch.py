@@ -30,6 +30,9 @@ def cond(pred: Any, true_fn: Callable[..., Any], false_fn: Callable[..., Any], *
     pred: bool of one element. Both functions give the same structure, shapes and dtypes. Eager mode calls the one
     function; a graph holds both as subprograms (ONNX If, jax.lax.cond). Gradients flow through the one that ran;
     for what only the other one depends on, a graph gives a gradient of zeros and eager mode none.
+
+    >>> tg.cond(tg.tensor(True), lambda x: x + 1.0, lambda x: x - 1.0, tg.tensor(2.0))
+    tensor(3.)
     """
     pred = as_handle(pred)
     _one_element(pred, "cond")
@@ -45,6 +48,9 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -
     """``branches[index](*operands)``; only that one is run. An index outside is held to the first or the last.
 
     index: an integer of one element. All branches give the same structure, shapes and dtypes (jax.lax.switch).
+
+    >>> tg.switch(tg.tensor(1), [lambda x: x, lambda x: x * 10.0], tg.tensor(2.0))
+    tensor(20.)
     """
     index = as_handle(index)
     _one_element(index, "switch")

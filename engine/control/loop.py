@@ -35,6 +35,9 @@ def while_loop(
     ``max_steps``: at most so many steps; with it, gradients flow back through the loop in a graph too (memory grows
     with it). Without it they do in eager mode only, where each step is written on the tape (jax.lax.while_loop, ONNX
     Loop). Raises ShapeError or DTypeError where the value changes its shape or dtype.
+
+    >>> tg.while_loop(lambda x: x < 100.0, lambda x: x * 3.0, tg.tensor(2.0))
+    tensor(162.)
     """
     given = handles(init)
 

@@ -33,6 +33,9 @@ def scan(
     it was and gives zeros (sequences of unequal length). Eager mode calls f at each step; a graph holds f once, and
     runs it as one native loop (jax.lax.scan, ONNX Scan). States that f assigns are carried along.
     Raises ShapeError or DTypeError where the carry changes, ArgumentError where the number of steps is unknown.
+
+    >>> tg.scan(lambda total, x: (total + x, total), tg.tensor(0.0), tg.tensor([1.0, 2.0, 3.0]))
+    (tensor(6.), tensor([0., 1., 3.]))
     """
     carried = handles(init)
     given = handles(xs)

@@ -283,7 +283,11 @@ reciprocal = elementwise(
 @public
 @publish(clamp)
 def clip(x: Any, /, min: Any = None, max: Any = None) -> Any:
-    """x held between ``min`` and ``max`` (arrays or numbers that broadcast; None for no bound) (Array API)."""
+    """x held between ``min`` and ``max`` (arrays or numbers that broadcast; None for no bound) (Array API).
+
+    >>> tg.clip(tg.tensor([-2.0, 0.5, 9.0]), -1.0, 1.0)
+    tensor([-1. ,  0.5,  1. ])
+    """
     if min is None and max is None:
         return as_handle(x)
     if min is None:

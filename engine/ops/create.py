@@ -125,13 +125,22 @@ def _check_sizes(shape: Shape, op: str) -> None:
 
 @public
 def zeros(shape: Any, *, dtype: Any = None, device: Any = None) -> Any:
-    """An array of zeros; ``dtype`` defaults to float32 (Array API)."""
+    """An array of zeros; ``dtype`` defaults to float32 (Array API).
+
+    >>> tg.zeros((2, 3))
+    tensor([[0., 0., 0.],
+            [0., 0., 0.]])
+    """
     return full(shape, 0.0, dtype=dtypes.DEFAULT_FLOAT if dtype is None else dtype, device=device)
 
 
 @public
 def ones(shape: Any, *, dtype: Any = None, device: Any = None) -> Any:
-    """An array of ones; ``dtype`` defaults to float32 (Array API)."""
+    """An array of ones; ``dtype`` defaults to float32 (Array API).
+
+    >>> tg.ones(3, dtype="int64")
+    tensor([1, 1, 1])
+    """
     return full(shape, 1.0, dtype=dtypes.DEFAULT_FLOAT if dtype is None else dtype, device=device)
 
 
@@ -143,20 +152,32 @@ def empty(shape: Any, *, dtype: Any = None, device: Any = None) -> Any:
 
 @public
 def full_like(x: Any, /, fill_value: Any, *, dtype: Any = None, device: Any = None) -> Any:
-    """An array with the shape of ``x``, and its dtype unless given, holding ``fill_value`` (Array API)."""
+    """An array with the shape of ``x``, and its dtype unless given, holding ``fill_value`` (Array API).
+
+    >>> tg.full_like(tg.tensor([1.0, 2.0]), 7.0)
+    tensor([7., 7.])
+    """
     x = as_handle(x)
     return full(x.shape, fill_value, dtype=x.dtype if dtype is None else dtype, device=device)
 
 
 @public
 def zeros_like(x: Any, /, *, dtype: Any = None, device: Any = None) -> Any:
-    """Zeros with the shape of ``x``, and its dtype unless given (Array API)."""
+    """Zeros with the shape of ``x``, and its dtype unless given (Array API).
+
+    >>> tg.zeros_like(tg.tensor([1, 2]))
+    tensor([0, 0])
+    """
     return full_like(x, 0, dtype=dtype, device=device)
 
 
 @public
 def ones_like(x: Any, /, *, dtype: Any = None, device: Any = None) -> Any:
-    """Ones with the shape of ``x``, and its dtype unless given (Array API)."""
+    """Ones with the shape of ``x``, and its dtype unless given (Array API).
+
+    >>> tg.ones_like(tg.tensor([0.5, 2.0]))
+    tensor([1., 1.])
+    """
     return full_like(x, 1, dtype=dtype, device=device)
 
 
@@ -172,6 +193,10 @@ def asarray(obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | 
 
     Python floats become float32, integers int64. A NumPy array is copied unless ``copy`` is False, because values must
     not change. Raises ArgumentError where ``copy`` is False and a cast needs a copy.
+
+    >>> tg.asarray([[1, 2], [3, 4]])
+    tensor([[1, 2],
+            [3, 4]])
     """
     check_device(device, "asarray")
     target = None if dtype is None else dtypes.as_dtype(dtype)
@@ -214,7 +239,12 @@ def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> A
 
 @public
 def eye(n_rows: Any, n_cols: Any = None, /, *, k: int = 0, dtype: Any = None, device: Any = None) -> Any:
-    """A matrix with ones on diagonal ``k`` and zeros elsewhere; float32 unless told otherwise (Array API)."""
+    """A matrix with ones on diagonal ``k`` and zeros elsewhere; float32 unless told otherwise (Array API).
+
+    >>> tg.eye(2)
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
     check_device(device, "eye")
     shape = normal_shape((n_rows, n_rows if n_cols is None else n_cols), "eye")
     _check_sizes(shape, "eye")

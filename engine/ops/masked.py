@@ -85,6 +85,9 @@ def masked_select(x: Any, mask: Any, /) -> Any:
     """The elements of ``x`` where ``mask`` (bool; both broadcast) is true, as a vector (PyTorch). Eager mode only.
 
     Its length depends on the data, which a graph does not know: UnsupportedError in static mode.
+
+    >>> tg.masked_select(tg.tensor([1.0, 2.0, 3.0]), tg.tensor([True, False, True]))
+    tensor([1., 3.])
     """
     x = as_handle(x)
     mask = _mask(mask, "masked_select", x)

@@ -83,6 +83,9 @@ def isdtype(dtype: Any, kind: Any) -> bool:
 
     ``kind``: a dtype, or "bool", "signed integer", "unsigned integer", "integral", "real floating" (float16 counts),
     "complex floating" (no dtype of the engine) or "numeric". Raises ArgumentError for an unknown word.
+
+    >>> tg.isdtype(tg.float32, "real floating")
+    True
     """
     wanted = kind if isinstance(kind, tuple) else (kind,)
     return any(_is_of(dtypes.as_dtype(dtype), k) for k in wanted)
@@ -102,7 +105,11 @@ def _is_of(dtype: DType, kind: Any) -> bool:
 
 @public
 def can_cast(from_: Any, to: Any, /) -> bool:
-    """Whether promotion can turn a dtype, or an array's, into another (Array API; across kinds by ``result_type``)."""
+    """Whether promotion can turn a dtype, or an array's, into another (Array API; across kinds by ``result_type``).
+
+    >>> tg.can_cast(tg.int32, tg.int64)
+    True
+    """
     target = dtypes.as_dtype(to)
     return dtypes.promote(_dtype(from_), target) == target
 
@@ -113,6 +120,9 @@ def result_type(*arrays_and_dtypes: Any) -> DType:
 
     Within a kind this is the standard's table; across kinds the higher kind wins with its own width (int64 with float32
     is float32), and Python numbers are weak. Raises DTypeError for uint64 with a signed integer, which have none.
+
+    >>> tg.result_type(tg.int32, tg.float32)
+    dtype('float32')
     """
     numbers = [x for x in arrays_and_dtypes if is_scalar(x)]
     others = [_dtype(x) for x in arrays_and_dtypes if not is_scalar(x)]

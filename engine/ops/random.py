@@ -133,7 +133,12 @@ default_generator = Generator()
 
 
 def manual_seed(seed: int) -> Generator:
-    """Seed the default generator. Both modes draw the same numbers from the same seed."""
+    """Seed the default generator. Both modes draw the same numbers from the same seed.
+
+    >>> _ = tg.manual_seed(0)
+    >>> tg.uniform(shape=(2,))
+    tensor([0.03474188, 0.01154673])
+    """
     return default_generator.manual_seed(seed)
 
 
@@ -151,7 +156,11 @@ def random_key(seed: int, /) -> Any:
 
 @public
 def split_key(key: Any, n: int = 2, /) -> Any:
-    """``n`` new keys, uint64[n, 2], independent of each other and of draws with ``key`` (``jax.random.split``)."""
+    """``n`` new keys, uint64[n, 2], independent of each other and of draws with ``key`` (``jax.random.split``).
+
+    >>> tg.split_key(tg.random_key(7)).shape
+    (2, 2)
+    """
     (size,) = normal_shape(n, "split_key")
     return apply(random_bits, _checked(key, "split_key"), _count(0), shape=(size, 2), dtype=dtypes.uint64, lane=1)
 

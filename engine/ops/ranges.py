@@ -26,6 +26,9 @@ def arange(start: Any, /, stop: Any = None, step: Any = 1, *, dtype: Any = None,
     """Evenly spaced numbers from ``start`` (0 if only one bound is given) up to but not including ``stop`` (Array API).
 
     ``dtype`` defaults to int64 for integers, float32 where a bound or the step is a float.
+
+    >>> tg.arange(0.0, 1.0, 0.25)
+    tensor([0.  , 0.25, 0.5 , 0.75])
     """
     check_device(device, "arange")
     if stop is None:
@@ -70,7 +73,11 @@ def _wrapped(value: Any, dtype: DType) -> Any:
 def linspace(
     start: Any, stop: Any, /, num: int, *, dtype: Any = None, device: Any = None, endpoint: bool = True
 ) -> Any:
-    """``num`` evenly spaced numbers from ``start`` to ``stop``, the end included unless told otherwise (Array API)."""
+    """``num`` evenly spaced numbers from ``start`` to ``stop``, the end included unless told otherwise (Array API).
+
+    >>> tg.linspace(0.0, 1.0, 5)
+    tensor([0.  , 0.25, 0.5 , 0.75, 1.  ])
+    """
     check_device(device, "linspace")
     target = dtypes.DEFAULT_FLOAT if dtype is None else dtypes.as_dtype(dtype)
     (count,) = normal_shape(num, "linspace")
@@ -98,6 +105,13 @@ def meshgrid(*arrays: Any, indexing: str = "xy") -> tuple[Any, ...]:
 
     arrays: n vectors (or numbers) of sizes s0, s1, ...; results: n arrays, each with the dtype of its vector, of shape
     [s0, s1, ...] for ``indexing="ij"``, and with the first two axes exchanged for "xy".
+
+    >>> tg.meshgrid(tg.tensor([1, 2]), tg.tensor([3, 4, 5]))
+    (tensor([[1, 2],
+            [1, 2],
+            [1, 2]]), tensor([[3, 3],
+            [4, 4],
+            [5, 5]]))
     """
     if indexing not in ("xy", "ij"):
         raise ArgumentError(f"indexing must be 'xy' or 'ij', not {indexing!r}", op="meshgrid")

@@ -23,6 +23,9 @@ def nonzero(x: Any, /) -> tuple[Any, ...]:
     """The places of the nonzero (or true) elements, in row-major order: an int64 vector for each axis (Array API).
 
     Raises ShapeError for a 0-d array, UnsupportedError in static mode, where the number of places is not known.
+
+    >>> tg.nonzero(tg.tensor([0, 5, 0, 7]))
+    (tensor([1, 3]),)
     """
     x = as_handle(x)
     if x.ndim == 0:

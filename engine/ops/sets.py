@@ -79,5 +79,9 @@ def unique_inverse(x: Any, /) -> UniqueInverse:
 
 @public
 def unique_values(x: Any, /) -> Any:
-    """The distinct elements [n] (Array API). Raises UnsupportedError in static mode."""
+    """The distinct elements [n] (Array API). Raises UnsupportedError in static mode.
+
+    >>> tg.unique_values(tg.tensor([3, 1, 3, 2]))
+    tensor([1, 2, 3])
+    """
     return _unique(x, "unique_values").values

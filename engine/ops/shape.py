@@ -283,7 +283,11 @@ def broadcast_arrays(*arrays: Any) -> tuple[Any, ...]:
 
 @public
 def broadcast_shapes(*shapes: Any) -> Shape:
-    """The shape that all shapes broadcast to; of none, () (Array API). Raises ShapeError where there is none."""
+    """The shape that all shapes broadcast to; of none, () (Array API). Raises ShapeError where there is none.
+
+    >>> tg.broadcast_shapes((3, 1), (4,))
+    (3, 4)
+    """
     return _common(tuple(normal_shape(s, "broadcast_shapes") for s in shapes), "broadcast_shapes", ())
 
 
