@@ -16,7 +16,7 @@ from engine import dispatch
 from engine.derivatives import jvp
 from engine.errors import ArgumentError
 from engine.record import Record
-from graph.views import label
+from graph.views import label_of
 from tapegraph.debug.naming import derived
 from tapegraph.visual.scene import Firing, Node, Scene, Stage
 from tapegraph.visual.writing import Places
@@ -62,12 +62,18 @@ def _tangents(function: Callable[..., Any], given: Sequence[Any], starts: Sequen
 
     def values(*inputs: Any) -> list[Any]:
         seen: list[Any] = []
-        with hooks(after=lambda event: seen.append(event.result)):
+        with hooks(after=lambda event: seen.extend(_tracked(event))):
             function(*inputs)
         return seen
 
     found: list[Any] = jvp(values, given, starts)[1]
     return found
+
+
+def _tracked(event: Event) -> list[Any]:
+    """The results of an op that derivatives are taken through."""
+    results = event.result if isinstance(event.result, tuple) else (event.result,)
+    return [r for r in results if r._record is not None]
 
 
 @dataclass
@@ -82,6 +88,7 @@ class Steps:
     adjoints: dict[str, Any] = field(default_factory=dict)
     places: Places = field(default_factory=Places)
     result: str = ""
+    values: int = 0
 
     def argument(self, name: str, handle: Any) -> None:
         """An argument stands in the first stage."""
@@ -90,20 +97,22 @@ class Steps:
 
     def forward(self, event: Event) -> None:
         """A value was computed."""
-        if derived(event.origin) or event.record is None:
-            return
-        name = f"v{sum(n.startswith('v') for n in self.nodes) + 1}"
-        operands = [self._operand(x) for x in event.args]
-        self.names[event.record] = name
-        title = f"{name} = {label(event.record)}({', '.join(operands)})"
-        inputs = tuple(o for o in operands if o in self.nodes)
-        self._add(
-            name, title, event.result._value, event.op.name, "elementwise", inputs, self.places.number(event.origin)
-        )
-        told = f"{title} = {written(event.result._value)}"
-        if self.mode == "forward":
-            told += f", and it grows by {written(self.tangents[len(self.names) - 1])}"
-        self.stage(told, name)
+        for result in [] if derived(event.origin) else _tracked(event):
+            self.values += 1
+            name = f"v{self.values}"
+            operands = [self._operand(x) for x in event.args]
+            title = f"{name} = {label_of(event.op, event.attrs)}({', '.join(operands)})"
+            inputs = tuple(o for o in operands if o in self.nodes)
+            self.names[result._record] = name
+            if event.op.many:
+                self.names.setdefault(result._record.args[0], name)
+            self._add(
+                name, title, result._value, event.op.name, "elementwise", inputs, self.places.number(event.origin)
+            )
+            told = f"{title} = {written(result._value)}"
+            if self.mode == "forward":
+                told += f", and it grows by {written(self.tangents[len(self.nodes) - 1])}"
+            self.stage(told, name)
 
     def seed(self, result: Any) -> None:
         """The adjoint of the result is 1."""
@@ -130,7 +139,9 @@ class Steps:
                 told.append(f"{written(part._value)} to {to}")
                 self._adjoint(to, part._value, (f"d{name}",))
                 touched.append(f"d{to}")
-        words = f"{name} passes on its {written(event.gradient._value)}: {', '.join(told)}"
+        arrived = event.gradient if isinstance(event.gradient, list) else [event.gradient]
+        own = " and ".join(written(g._value) for g in arrived if g is not None)
+        words = f"{name} passes on its {own}: {', '.join(told)}"
         self.stage(words, name, *touched)
 
     def _operand(self, x: Any) -> str:
@@ -144,7 +155,7 @@ class Steps:
     ) -> None:
         lines = [title, f"= {written(value)}"]
         if self.mode == "forward":
-            lines.append(f"tangent {written(self.tangents[len(self.names) - 1])}")
+            lines.append(f"tangent {written(self.tangents[len(self.nodes)])}")
         shape = tuple(map(str, value.shape))
         self.nodes[id] = Node(id, op, "\n".join(lines), kind, "float64", shape, inputs, place=place)
 

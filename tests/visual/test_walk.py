@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import tapegraph as tg
+from tapegraph.visual.strip import strip
 from tapegraph.visual.walk import walk
 
 
@@ -52,3 +53,25 @@ def test_what_cannot_be_walked_is_told():
         walk(spring, 1.0, 2.0, mode="sideways")
     with pytest.raises(tg.errors.ArgumentError, match="no argument number 2"):
         walk(spring, 1.0, 2.0, mode="forward", along=2)
+
+
+def test_a_gradient_of_ones_own_is_walked_through():
+    rounded = tg.custom_vjp(tg.round)
+    rounded.defvjp(lambda x: (tg.round(x), ()), lambda residuals, g: (g,))
+    scene = walk(lambda x: tg.square(rounded(x)), 1.7)
+    assert label(scene, -1, "dx") == "dv3/dx\n= 4"
+    assert scene.stages[-1].caption == "v2 passes on its 4: 4 to x"
+
+
+def test_values_that_do_not_depend_on_the_arguments_keep_tangents_in_step():
+    scene = walk(lambda x: x * tg.exp(tg.ones(())), 3.0, mode="forward")
+    assert label(scene, -1, "v1").endswith("tangent 2.718")
+
+
+def test_a_sheet_shows_every_stage():
+    pytest.importorskip("py_mini_racer")
+    picture = tg.visualize(walk(spring, 1.0, 2.0), steady=True)
+    sheet = strip(picture)
+    assert sheet.svg().count("<svg ") == 1 + len(picture.scene.stages)
+    assert "9. v1 passes on its -0.4161" in sheet.svg() and "9. v1 passes" in repr(sheet)
+    assert strip(picture, stages=[0, -1]).svg().count("<svg ") == 3
