@@ -120,7 +120,8 @@ def test_nests_python_values_and_nothing_returned():
         total.assign(total + given["a"] * given["b"][0] * scale * factor)
 
     found = compared(add, {"a": np.ones(3, np.float32), "b": [tg.asarray(np.ones(3, np.float32))]}, 2.0)
-    assert found.ok and "results" not in found.agreement.differences and "states" in found.agreement.differences
+    assert found.ok and "only states and gradients" in found.notes[1]
+    assert "results" not in found.agreement.differences and "states" in found.agreement.differences
     assert np.array(total).tolist() == [0, 0, 0]
 
 
@@ -277,6 +278,15 @@ def test_numbers_frozen_by_a_trace_are_a_disagreement_and_the_notice_is_kept():
     assert not found.ok and found.agreement.control < 1e-6
     assert [n.error for n in found.notices["static"]] == ["TraceWarning"] and found.notices["eager"] == []
     assert "np.random.random(3)" in found.notices["static"][0].place.text
+
+
+def test_a_nan_is_told_in_both_modes_and_equal_in_both():
+    found = compared(lambda x: tg.log(x), -np.ones(3, np.float32))
+    assert found.ok
+    assert {mode: [n.error for n in told] for mode, told in found.notices.items()} == {
+        "eager": ["NonFiniteWarning"],
+        "static": ["NonFiniteWarning"],
+    }
 
 
 def test_figures_are_plain_json():

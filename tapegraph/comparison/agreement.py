@@ -11,7 +11,7 @@ import numpy as np
 from engine import tree
 from engine.state import State
 from tapegraph.comparison.figures import Agreement, Gap
-from tapegraph.comparison.lane import Lane
+from tapegraph.comparison.lane import Lane, noting
 
 TOLERANCES = {8: 1e-9, 4: 1e-4, 2: 1e-2}  # by the bytes of a float; relative to the largest element of an array
 GROWTH = 10.0  # how much farther apart than the control runs the modes may be before it counts as a disagreement
@@ -37,7 +37,9 @@ def moment(lane: Lane, result: Any) -> Moment:
     """What a lane's last call returned and left behind."""
     names = _names(lane.states)
     gradients = {f"gradient of {n}": g for n, g in zip(names, lane.gradients(), strict=True) if g is not None}
-    return Moment(dict(outputs(result)), dict(zip(names, lane.values(), strict=True)), gradients)
+    with noting(lane.notices):  # of a NaN that reaches a result when somebody looks at it
+        results = dict(outputs(result))
+    return Moment(results, dict(zip(names, lane.values(), strict=True)), gradients)
 
 
 def outputs(result: Any, name: str = "result") -> Iterator[tuple[str, Array]]:

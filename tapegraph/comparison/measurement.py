@@ -184,6 +184,8 @@ class Measurement:
         found.retraces = retraces(both.made)
         if "static" in found.failed:
             return
+        if not both.firsts["eager"].results:
+            found.notes.append("It returns no array and no number, so that only states and gradients were compared.")
         moments = ([both.firsts[name], both.lasts[name]] for name in ("eager", "static", "control"))
         found.agreement = agreement(*moments, self.settings.tolerance, both.calls)
         if not found.agreement.ok and both.whole:
