@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,8 @@ import numpy as np
 import tapegraph as tg
 from engine.level import level
 from tapegraph import nn, optim
+from tapegraph.visual.making import scene_of
+from tapegraph.visual.scene import Scene
 
 F = nn.functional
 
@@ -101,3 +104,10 @@ def lstm() -> tuple[Any, tuple[Any, ...]]:
 
 
 PROGRAMS = {"mlp": mlp, "gpt": gpt, "lstm": lstm}
+
+
+@cache
+def scene(name: str) -> Scene:
+    """The scene of one of the programs, made once for all tests of a process."""
+    step, args = PROGRAMS[name]()
+    return scene_of(step, *args)

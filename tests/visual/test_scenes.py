@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from functools import cache
+import time
 
 import numpy as np
 import pytest
@@ -12,13 +12,7 @@ from engine.errors import ArgumentError, TapegraphError
 from engine.level import level
 from tapegraph.visual.making import scene_of
 from tapegraph.visual.scene import PARTS
-from tests.visual.scene_programs import PROGRAMS, gpt
-
-
-@cache
-def scene(name):
-    step, args = PROGRAMS[name]()
-    return scene_of(step, *args)
+from tests.visual.scene_programs import PROGRAMS, gpt, scene
 
 
 def stage(found, name):
@@ -274,13 +268,11 @@ def test_json_writes_a_node_once():
 
 @pytest.mark.slow
 def test_a_large_program_is_quick():
-    import time
-
     step, args = gpt(5)
     scene_of(step, *args)
-    start = time.perf_counter()
+    start = time.process_time()
     found = scene_of(step, *args)
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     assert len(stage(found, "as traced").nodes) > 1000
-    assert seconds < 4  # a second on an idle machine
+    assert seconds < 3  # half a second, as told in decision 042
     assert len(json.dumps(found.to_json())) < 1_500_000

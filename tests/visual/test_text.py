@@ -5,13 +5,12 @@ import pytest
 import tapegraph as tg
 from tapegraph.visual.making import scene_of
 from tapegraph.visual.text import LANES, WIDTH, text_of
-from tests.visual.scene_programs import PROGRAMS
+from tests.visual.scene_programs import PROGRAMS, scene
 
 
-@pytest.fixture(params=PROGRAMS, scope="module")
+@pytest.fixture(params=PROGRAMS)
 def found(request):
-    step, args = PROGRAMS[request.param]()
-    return scene_of(step, *args)
+    return scene(request.param)
 
 
 def test_rows_fit_and_name_their_operands(found):
@@ -42,8 +41,7 @@ def test_a_value_has_a_thread_until_it_is_used_up():
 
 
 def test_a_large_stage_is_told_by_module():
-    step, args = PROGRAMS["gpt"]()
-    found = scene_of(step, *args)
+    found = scene("gpt")
     text = text_of(found, found.stages[1])
     assert "blocks.0" in text and "attention" in text and "more of the same ops" in text
     assert len(text.splitlines()) < 60
