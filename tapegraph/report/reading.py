@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from tapegraph.comparison.faults import Fault, FaultVerdict
 from tapegraph.comparison.figures import BreakEven, Comparison, Ratio, Start
-from tapegraph.comparison.intervals import DRAWS
 from tapegraph.comparison.units import count, duration, plural, ratio
 
 
@@ -124,20 +123,10 @@ def notes(found: Comparison) -> list[str]:
         calls = " and ".join(f"{count(s.calls)} calls of {name}" for name, s in found.modes.items())
         others = " and all peers" if any(p.speed is not None for p in found.peers.values()) else ""
         made.append(
-            f"{calls} were timed, on the wall clock. The modes{others} ran in one process and took turns, so that what else "
+            f"{calls} were timed, on the wall clock. The modes{others} took turns, so that what else "
             "the machine does hits all of them; a time is the median."
             if len(found.modes) > 1
             else f"{calls} were timed, on the wall clock; a time is the median."
-        )
-    if found.speedup is not None:
-        made.append(
-            f"The {found.speedup.level:.0%} intervals come from drawing the turns again {DRAWS:,} times (bootstrap). They "
-            "hold for this process on this machine: another run may lie outside of them."
-        )
-    if found.starts:
-        runs = " and ".join(f"{plural(len(s.runs), 'run')} with {s.name}" for s in found.starts)
-        made.append(
-            f"First calls: the median of {runs}. For the calls until compiling has paid, these runs are drawn again too."
         )
     return [*made, *found.notes]
 

@@ -21,6 +21,7 @@ from tapegraph.comparison.figures import (
 )
 from tapegraph.visual.scene import Node, Place, Scene, Stage
 
+LONG = "/home/somebody/projects/a/rather/deep/folder/with_a_long_name.py"  # that no window of 400 pixels holds
 PLACE = Place("train.py", 12, 4, 20, "    loss = F.mse_loss(model(x), y)", "step")
 
 
@@ -53,7 +54,7 @@ def fault(kind: str, eager: float, static: float) -> Fault:
         "static": FaultVerdict("silent", points=static),
     }
     return Fault(
-        kind, f"{kind}: an operand loses a column", "train.py", 12, "step", PLACE.text + "\n", line, 22, 39, verdicts
+        kind, f"{kind}: an operand loses a column", LONG, 12, "step", PLACE.text + "\n", line, 22, 39, verdicts
     )
 
 
@@ -61,7 +62,7 @@ def whole(**changes: Any) -> Comparison:
     """A comparison with something in every part but the profile."""
     found = Comparison(
         "training step",
-        Subject("step", "train.py", 10, "def step(x, y):\n    loss = F.mse_loss(model(x), y)\n    return loss"),
+        Subject("step", LONG, 10, "def step(x, y):\n    loss = F.mse_loss(model(x), y)\n    return loss"),
         modes={"eager": speed(1.2e-3), "static": speed(6e-5)},
         agreement=Agreement(True, 1e-4, {"results": 1e-7, "states": 3e-7}, 4e-7, 6),
         speedup=Ratio(20.0, 18.5, 21.0),

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import tapegraph as tg
+from tapegraph.commands.main import main
 from tapegraph.report import fragment, page
 from tests.report import made
 
@@ -58,6 +59,15 @@ def test_the_page_of_a_real_comparison(measured, view, tmp_path, width, scheme):
     checked(seen, ALL if measured.debuggability else ALL[:2])
     ground = seen.page.evaluate("() => getComputedStyle(document.querySelector('.tapegraph')).backgroundColor")
     assert (sum(map(int, ground[4:-1].split(","))) < 150) == (scheme == "dark")
+
+
+def test_the_page_of_the_digits(view, tmp_path, capsys):
+    path = tmp_path / "digits.html"
+    assert main(["compare", "--epochs", "1", "--seconds", "4", "--save", str(path)]) == 0
+    for width, scheme in ((1280, "dark"), (400, "light")):
+        seen = view(path, width, scheme)
+        checked(seen, ALL)
+        assert seen.page.locator("#graphs ~ .bleed svg").count() > 0 and seen.page.locator("table.bars").count() == 2
 
 
 @pytest.mark.parametrize("kind", ["whole", "untraceable", "never", "disagreeing", "interrupted"])

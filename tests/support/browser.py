@@ -21,9 +21,11 @@ OVERFLOW = """() => {
   const wide = document.documentElement.clientWidth
   const boxed = e => { for (; e && e !== document.body; e = e.parentElement)
     if (getComputedStyle(e).overflowX !== "visible") return true; return false }
+  const all = document.documentElement.scrollWidth
+  const whole = all > wide ? [`the page is ${all} wide in a window of ${wide}`] : []
   return [...document.body.querySelectorAll("*")]
     .filter(e => e.getClientRects().length && e.getBoundingClientRect().right > wide + 1 && !boxed(e.parentElement))
-    .map(e => `${e.tagName.toLowerCase()}.${e.getAttribute("class") || ""} ends at ${Math.round(e.getBoundingClientRect().right)} of ${wide}`)
+    .map(e => `${e.tagName.toLowerCase()}.${e.getAttribute("class") || ""} ends at ${Math.round(e.getBoundingClientRect().right)} of ${wide}`).concat(whole)
 }"""
 
 
