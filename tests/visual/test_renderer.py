@@ -51,7 +51,7 @@ def holds(outer, inner) -> bool:
     )
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("way", ["default", "all open", "right", "flat", "kernels", "backward"])
 def test_boxes_do_not_overlap_and_every_node_is_somewhere(seed, way):
     options = {
@@ -81,7 +81,7 @@ def test_boxes_do_not_overlap_and_every_node_is_somewhere(seed, way):
 
 
 def test_a_large_graph_shows_few_boxes_at_first_and_all_of_them_on_request():
-    scene = random_scene(3, 150)
+    scene = random_scene(3, 110)
     (first,) = facts(scene)
     (opened,) = facts(scene, expand="all")
     assert len(first["boxes"]) <= 60
@@ -134,7 +134,7 @@ def test_steady_places_are_those_of_all_stages_and_changes_show_what_is_gone():
     assert picture_of.svg(changes=True).count("negative") > 1
 
 
-@pytest.mark.parametrize("make", [training, hostile, lambda: random_scene(1)])
+@pytest.mark.parametrize("make", [training, hostile, lambda: random_scene(1, 20)])
 def test_svg_is_xml_without_ids_or_scripts(make):
     scene = make()
     for options in ({}, {"theme": "dark", "stage": 0}, {"colour": "line", "group": "kernel"}, {"beside": 0}):
