@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import ast
 import functools
-import os
 import sys
 from collections.abc import Callable, Mapping
 from types import CodeType, TracebackType
 from typing import Any, TypeVar
 
 from engine import dispatch, last, origin
+from engine.environment import chosen
 from engine.errors import ArgumentError, InternalError, Sentence
 
 E = TypeVar("E", bound=Sentence)
@@ -208,4 +208,4 @@ def entrances(kind: type, *methods: str) -> None:
         setattr(kind, name, entrance(getattr(kind, name)))
 
 
-tracebacks(os.environ.get("TAPEGRAPH_TRACEBACK") or "short")
+tracebacks(chosen("TAPEGRAPH_TRACEBACK", "short", STYLES))

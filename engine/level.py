@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from engine.environment import chosen
 from engine.errors import ArgumentError
 
 LEVELS = ("off", "default", "checked")
@@ -69,4 +69,4 @@ def _known(name: str) -> str:
     return name
 
 
-set_level(os.environ.get("TAPEGRAPH_DEBUG") or "default")
+set_level(chosen("TAPEGRAPH_DEBUG", "default", LEVELS))

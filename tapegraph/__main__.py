@@ -2,6 +2,6 @@
 
 import sys
 
-from tapegraph_command import main
+from tapegraph.commands.main import main
 
 sys.exit(main())

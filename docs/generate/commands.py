@@ -6,8 +6,8 @@ import os
 import re
 
 from generate.pages import code, write
+from tapegraph.commands.front import GROUPS
 from tapegraph.commands.main import module, parsers
-from tapegraph_command import GROUPS
 
 STATUSES = """
 | status | what it says |

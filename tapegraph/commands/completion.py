@@ -22,9 +22,9 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print it; 0."""
+    from tapegraph.commands.front import COMMANDS
     from tapegraph.commands.main import parsers
     from tapegraph.commands.shells import script, words
-    from tapegraph_command import COMMANDS
 
     top, commands = parsers()
     known = {name: (COMMANDS[name], words(parser)) for name, parser in commands.items()}

@@ -10,8 +10,8 @@ from importlib import import_module
 from types import ModuleType
 
 import tapegraph as tg
+from tapegraph.commands.front import COMMANDS, answered
 from tapegraph.commands.options import Parser
-from tapegraph_command import COMMANDS, answered
 
 FAILED, USAGE, INTERRUPTED, CLOSED = 1, 2, 130, 141
 

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from tapegraph.commands import output
-from tapegraph_command import nearest
+from tapegraph.commands.front import nearest
 
 if TYPE_CHECKING:
     from tapegraph.opcard import Card

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from tapegraph.commands.front import nearest
 from tapegraph.written import unwritable
-from tapegraph_command import nearest
 
 
 def whole(least: int) -> Callable[[str], int]:

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-import tapegraph_command
+from tapegraph.commands import front
+from tapegraph.commands.front import COMMANDS
 from tapegraph.commands.main import CLOSED, FAILED, INTERRUPTED, USAGE, main, module, parsers
 from tapegraph.commands.output import Output
-from tapegraph_command import COMMANDS
 
 ROOT = Path(__file__).parents[2]
 WITH_FIGURES = [name for name in COMMANDS if name != "completion"]
@@ -66,7 +66,7 @@ def test_help_of_a_command(name, capsys, monkeypatch):
 def test_examples_are_accepted(name, tmp_path, monkeypatch):
     """Every example of a help is parsed; names of files are of a folder of the test's."""
     monkeypatch.chdir(tmp_path)
-    for line in [*(line for line, _ in module(name).EXAMPLES), *tapegraph_command.EXAMPLES]:
+    for line in [*(line for line, _ in module(name).EXAMPLES), *front.EXAMPLES]:
         for command in re.findall(r"tapegraph [^<>()|]*", line):
             words = shlex.split(command)[1:]
             if words[0] == name and "--help" not in words:
@@ -253,23 +253,22 @@ def test_a_reader_that_goes_away_is_no_error():
     assert (found.returncode, found.stderr) == (CLOSED, "")
 
 
-@pytest.mark.parametrize(
-    ("environment", "said"),
-    [({"TAPEGRAPH_DEBUG": "loud"}, "there is no level 'loud'"), ({"TAPEGRAPH_TRACEBACK": "long"}, "no style 'long'")],
-)
-def test_variables_without_a_meaning(environment, said):
-    code = "import sys, tapegraph_command; sys.exit(tapegraph_command.main(['info']))"
+@pytest.mark.parametrize("variable", ["TAPEGRAPH_DEBUG", "TAPEGRAPH_TRACEBACK"])
+def test_variables_without_a_meaning(variable):
+    code = "import tapegraph.commands.main as m; m.main(['--version'])"
     found = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, env=os.environ | environment, capture_output=True, text=True
+        [sys.executable, "-c", code], cwd=ROOT, env=os.environ | {variable: "loud"}, capture_output=True, text=True
     )
-    assert found.returncode == USAGE and found.stdout == ""
-    assert said in found.stderr and "Traceback" not in found.stderr
+    assert found.stdout.startswith("tapegraph ")
+    assert f"{variable}=loud has no meaning" in found.stderr and "Traceback" not in found.stderr
 
 
-def test_help_is_quick():
-    code = "import sys, tapegraph_command; tapegraph_command.main(['--help']); print(*sys.modules, file=sys.stderr)"
+def test_help_loads_little():
+    code = (
+        "import sys; from tapegraph.commands.main import main; main(['--help']); print(*sys.modules, file=sys.stderr)"
+    )
     found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert not {"numpy", "tapegraph", "argparse", "rich", "numba"} & set(found.stderr.split())
+    assert not {"rich", "numba", "jinja2", "scipy", "networkx"} & set(found.stderr.split())
 
 
 LONG = {

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tapegraph.commands.front import COMMANDS
 from tapegraph.commands.main import main, parsers
 from tapegraph.commands.shells import words
-from tapegraph_command import COMMANDS
 
 ROOT = Path(__file__).parents[2]
 needs_bash = pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash here")

@@ -48,7 +48,7 @@ def test_every_variable_of_the_sources_is_told():
     for package in ("engine", "eager", "graph", "compiler", "tapegraph"):
         for path in (ROOT / package).rglob("*.py"):
             text = path.read_text(encoding="utf-8")
-            read |= set(re.findall(r"""environ(?:\.get\(|\[)["'](TAPEGRAPH_\w+)["'](?!\]? =)""", text))
+            read |= set(re.findall(r"""(?:environ(?:\.get\(|\[)|chosen\()["'](TAPEGRAPH_\w+)["'](?!\]? =)""", text))
     assert read == set(VARIABLES) and not set(VARIABLES) & set(OTHERS)
 
 

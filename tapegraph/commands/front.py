@@ -1,8 +1,7 @@
-"""The command ``tapegraph`` as a shell starts it: what there is, and misspelt commands, are told before NumPy is loaded."""
+"""The front page of the command line: which commands there are, and what is said to a misspelt one."""
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterable, Sequence
 
@@ -36,24 +35,8 @@ EXAMPLES = {
 }
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; see ``tapegraph.commands.main`` for the status that it returns."""
-    given = sys.argv[1:] if arguments is None else arguments
-    answer = answered(given)
-    if answer is not None:
-        return answer
-    try:
-        from tapegraph.commands.main import main as run  # with all of tapegraph: half a second
-    except Exception as error:  # a package is missing or hidden, a variable of the environment has no meaning
-        if os.environ.get("TAPEGRAPH_TRACEBACK") == "full":
-            raise
-        print(f"tapegraph: {error}", file=sys.stderr)
-        return USAGE
-    return run(given)
-
-
 def answered(given: Sequence[str]) -> int | None:
-    """Answer what needs nothing else, and return the status; None for everything else."""
+    """Answer what needs no parser, and return the status; None for everything else."""
     if not given or given[0] in ("-h", "--help") or list(given) == ["help"]:
         print(helped())
         return 0
