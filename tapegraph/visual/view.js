@@ -19,7 +19,7 @@ function skeleton(scene) {
     `<label class="search">Search <input type="search" placeholder="op, name, line"></label></div>` +
     `<div class="main"><div class="canvas"><svg font-family="${FONT}" role="group" aria-label="${escaped(scene.title)}"><g class="world"></g></svg>` +
     `<div class="zoom"><button data-zoom="1.3" aria-label="Zoom in">+</button><button data-zoom="0.77" aria-label="Zoom out">−</button><button data-zoom="0" aria-label="Fit to the window">fit</button></div></div>` +
-    `<section class="panel" aria-label="Details"></section></div><div class="legend"></div><p class="live" aria-live="polite"></p>`;
+    `<section class="panel" aria-label="Details"></section></div><div class="legend" tabindex="0" role="group" aria-label="Legend"></div><p class="live" aria-live="polite"></p>`;
 }
 
 /** Makes the picture of a scene in an element of the page; the controls are in a shadow root, so that styles do not meet. */
