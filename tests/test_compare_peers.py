@@ -20,6 +20,9 @@ def test_numpy_takes_its_own_arrays_and_takes_turns():
     peer = found.peers["by hand"]
     assert peer.agrees and peer.difference <= 1e-6 and peer.speed.median > 0
     assert peer.speed.calls >= 10 and peer.ratio.low <= peer.ratio.value <= peer.ratio.high
+    assert peer.speed.calls == found.modes["eager"].calls, "the same turns"
+    assert found.speedup.low <= found.speedup.value <= found.speedup.high
+    assert found.speedup.value == found.modes["eager"].median / found.modes["static"].median
     assert "by hand" in str(found) and "the fastest peer" in found.verdict
 
 

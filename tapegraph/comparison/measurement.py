@@ -225,6 +225,10 @@ class Measurement:
         size = self.both.eager.usual()
         turns = {lane.name: lane.seconds(size) for lane in lanes}
         turns = {name: its for name, its in turns.items() if its}
+        together = min(
+            map(len, turns.values())
+        )  # peers begin later: what is compared are the turns that all have taken
+        turns = {name: its[-together:] for name, its in turns.items()}
         self.medians = Medians(turns)
         for lane in lanes:
             if lane.name in turns:
