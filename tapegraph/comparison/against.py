@@ -1,4 +1,4 @@
-"""Two runs side by side, figure by figure: what has changed is what has intervals that are apart."""
+"""Two runs side by side, figure by figure: what has changed is what has intervals that are well apart."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from tapegraph.comparison.units import count, duration, ratio, size
 
 Figures = dict[str, Any]
 MATTERS = 0.05  # of a figure without an interval, the least change that is told
+DRIFT = 0.05  # by which the same figure moves from run to run, whatever its interval within a run says
+ALONE = 0.25  # the same for what was measured once
 LOAD = 1.0  # difference of the machine's load from which a warning is given
 
 
@@ -101,7 +103,11 @@ def table(before: Figures, after: Figures) -> RenderableType:
         heading(f"Against {described(before)}"),
         Text(summary(found, before, after)),
         rows,
-        Text("A change is one where the 95 % intervals of the two runs are apart.", style="dim"),
+        Text(
+            f"A change is one where the 95 % intervals of the two runs are apart, each widened by {DRIFT:.0%} for what "
+            f"differs from run to run ({ALONE:.0%} where something was measured once).",
+            style="dim",
+        ),
     ]
     parts += [Text(f"Not the same: {warning}", style="yellow") for warning in warnings(before, after)]
     return Group(*parts)
@@ -145,14 +151,18 @@ def _median(mode: str) -> Callable[[Figures], Reading | None]:
         if found is None:
             return None
         low, high = found["interval"] or (found["low"], found["high"])
-        return Reading(found["median"], low, high)
+        return _widened(found["median"], low, high)
 
     return read
 
 
+def _widened(value: float | None, low: float | None, high: float | None, share: float = DRIFT) -> Reading:
+    return Reading(value, low and low * (1 - share), high and high * (1 + share))
+
+
 def _speedup(figures: Figures) -> Reading | None:
     found = figures["speedup"]
-    return found and Reading(found["value"], found["low"], found["high"])
+    return found and _widened(found["value"], found["low"], found["high"])
 
 
 def _first_call(number: int) -> Callable[[Figures], Reading | None]:
@@ -161,8 +171,8 @@ def _first_call(number: int) -> Callable[[Figures], Reading | None]:
             return None
         start = figures["starts"][number]
         if len(start["runs"]) > 1:
-            return Reading(start["first_call"], min(start["runs"]), max(start["runs"]))
-        return _exact(start["first_call"], 0.5)  # of one run nobody knows how much the next would take
+            return _widened(start["first_call"], min(start["runs"]), max(start["runs"]))
+        return _exact(start["first_call"], 2 * ALONE)
 
     return read
 
@@ -171,8 +181,9 @@ def _break_even(number: int) -> Callable[[Figures], Reading | None]:
     def read(figures: Figures) -> Reading | None:
         if len(figures["starts"]) <= number:
             return None
-        even = figures["starts"][number]["break_even"]
-        return even and Reading(even["calls"], even["low"], even["high"])
+        start = figures["starts"][number]
+        even = start["break_even"]
+        return even and _widened(even["calls"], even["low"], even["high"], DRIFT if len(start["runs"]) > 1 else ALONE)
 
     return read
 

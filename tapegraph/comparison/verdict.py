@@ -10,6 +10,7 @@ from tapegraph.comparison.units import count, duration, plural, ratio
 from tapegraph.visual.scene import Place
 
 NEAR = 5.0  # points of debuggability within which the modes count as alike
+FEW = 6  # mistakes; of fewer nothing general is said
 LITTLE = 0.05  # a change of time by less than this is no reason to compile
 
 
@@ -157,8 +158,10 @@ def _debugging(found: Comparison) -> Iterator[str]:
     scores = f"{eager:.0f} of 100 points in eager mode and {static:.0f} in static mode"
     if eager - static > NEAR:
         yield f"What is said about {tried} put into it is worth {scores}: debug it in eager mode."
+    elif len(found.faults) < FEW:
+        yield f"What is said about {tried} put into it is worth {scores}; so few say little of others."
     else:
-        yield f"What is said about {tried} put into it is worth {scores}, so debugging costs nothing by compiling."
+        yield f"What is said about {tried} put into it is worth {scores}: as much when it is compiled."
 
 
 def _peers(found: Comparison) -> Iterator[str]:

@@ -164,6 +164,18 @@ def test_runs_are_kept_listed_and_compared_with(script, tmp_path, capsys):
     assert "HEAD~5 is no commit" in capsys.readouterr().err
 
 
+def test_what_moves_from_run_to_run_is_no_change():
+    from tapegraph.comparison.against import changes
+
+    def run(median, spread):
+        speed = {"median": median, "interval": [median - spread, median + spread]}
+        return {"modes": {"eager": speed}, "starts": [], "speedup": None, "retraces": [], "debuggability": {}}
+
+    for after, word in ((1.04, ""), (0.96, ""), (1.5, "more"), (0.5, "less")):
+        (change,) = changes(run(1.0, 0.001), run(after, 0.001))
+        assert (change.name, change.word) == ("time of a call, eager", word)
+
+
 def test_the_oldest_runs_are_forgotten(tmp_path, monkeypatch):
     import tapegraph as tg
     from tapegraph.comparison import history as kept
