@@ -74,7 +74,7 @@ def test_finite_differences(name):
         check_grads(run, arrays, order=2, rtol=2e-5, atol=2e-6)
 
 
-@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("order", [1, pytest.param(2, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", SMOOTH)
 def test_static_is_eager(name, order):
     entry = ENTRIES[name]

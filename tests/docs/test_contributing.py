@@ -28,7 +28,9 @@ def test_the_document_runs(name, tmp_path):
     assert "assert" in source or "print" in source
     copy = tmp_path / f"{Path(name).stem}.py"
     copy.write_text(source, encoding="utf-8")
-    found = subprocess.run([sys.executable, str(copy)], capture_output=True, text=True, env=environment(), timeout=120)
+    found = subprocess.run(
+        [sys.executable, str(copy)], cwd=tmp_path, capture_output=True, text=True, env=environment(), timeout=120
+    )
     assert found.returncode == 0, found.stderr
 
 
