@@ -12,7 +12,8 @@ import numpy as np
 
 
 def _sigmoid(x: Any) -> None:
-    np.negative(x, out=x)
+    # Not np.negative: NumPy 2.4.6 negates wrong elements of a view into itself where a row is 16 or 64 bytes and the view a column.
+    np.multiply(x, -1, out=x)
     np.exp(x, out=x)  # infinite where the result is 0
     x += 1
     np.reciprocal(x, out=x)

@@ -68,3 +68,17 @@ def test_the_number_of_eager_ops_does_not_grow_with_the_sequence():
         return len(seen)
 
     assert ops(50) == ops(2)
+
+
+@pytest.mark.parametrize("hidden", [1, 2, 3, 4, 8])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("layer", [tg.nn.LSTM, tg.nn.GRU])
+def test_gates_of_any_width_are_those_of_the_cell(layer, dtype, hidden):
+    """The gates are columns of one array, and NumPy's loops differ by the distance of its rows."""
+    tg.manual_seed(0)
+    made = layer(3, hidden, dtype=dtype)
+    x = np.random.default_rng(0).standard_normal((2, 5, 3)).astype(dtype)
+    found = made(tg.asarray(x))[0].numpy()
+    with tg.mode("static"):
+        wanted = tg.function(lambda x: made(x)[0])(x).numpy()
+    np.testing.assert_allclose(found, wanted, rtol=1e-5 if dtype == "float32" else 1e-12)
