@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine import dispatch, level
+from engine import dispatch, level, origin
 from engine.collector import collecting_rarely
 from graph.reference import solve_sizes
 from tapegraph.calls import Calls
@@ -65,10 +65,14 @@ class Making:
         """The compiled version."""
         traced, program = self.traced, self._planned.program()
         if (fitted := program.fitted) and fitted.after > fitted.budget:
-            warnings.warn(
+            text = (
                 f"{self.name}: memory_budget is {fitted.budget} bytes, but at least {fitted.after} are alive at once "
-                f"({fitted.before} without computing anything twice)",
-                stacklevel=5,
+                f"({fitted.before} without computing anything twice)"
+            )
+            frames = origin.user_frames(origin.capture())
+            called = origin.resolve(frames[0]) if frames else None
+            warnings.warn_explicit(
+                text, UserWarning, called.file if called else "<unknown>", called.line if called else 0
             )
         for state, pending in program.pending:
             if pending is not None and (note := traced.trace.notes.get(state)):

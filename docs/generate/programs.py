@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +39,7 @@ def run(source: str, file: str, mode: str) -> Output:
             status = 1
             try:
                 os.chdir(folder)
+                _warn_as_python_does()
                 out = os.open(seen, os.O_WRONLY | os.O_CREAT)
                 os.dup2(out, 1)
                 os.dup2(out, 2)
@@ -50,6 +52,16 @@ def run(source: str, file: str, mode: str) -> Output:
         for known in (os.path.realpath(folder), folder, ROOT):
             text = text.replace(f"{known}/", "")
         return Output(text, status)
+
+
+def _warn_as_python_does() -> None:
+    """Take back what a test runner that forked this process does with warnings."""
+
+    def show(message, category, filename, lineno, file=None, line=None):  # type: ignore[no-untyped-def]
+        sys.stderr.write(warnings.formatwarning(message, category, filename, lineno, line))
+
+    warnings.resetwarnings()
+    warnings.showwarning = show
 
 
 def early(source: str) -> bool:
