@@ -13,6 +13,7 @@ import tapegraph as tg
 from tapegraph import data, nn, optim
 from tapegraph.comparison import digits
 from tapegraph.comparison.agreement import Moment, agreement, difference
+from tapegraph.comparison.measurement import Measurement, Settings
 from tapegraph.comparison.starts import starts_in_processes
 from tapegraph.nn import functional as F
 
@@ -419,3 +420,18 @@ def test_a_deep_network_compiles_like_a_shallow_one(tmp_path):
     runs = [(cost(3, number), cost(24, number)) for number in range(2)]
     assert all(shallow[0] == deep[0] for shallow, deep in runs)
     assert min(deep[1] for _, deep in runs) <= 1.5 * min(shallow[1] for shallow, _ in runs)
+
+
+def test_an_interruption_while_the_first_call_is_compiled_leaves_nothing_to_judge():
+    calls = []
+
+    def interrupted(x):
+        calls.append(x)
+        if len(calls) == 2:  # eager mode has made its call, static mode traces
+            raise KeyboardInterrupt
+        return tg.sum(x)
+
+    measurement = Measurement(interrupted, (np.ones(3, np.float32),), Settings(seconds=1))
+    with pytest.raises(KeyboardInterrupt):
+        measurement.run()
+    assert measurement.found.agreement is None and not measurement.found.complete

@@ -65,6 +65,11 @@ class Both:
         known = [("eager", self.eager), ("static", self.static), ("control", self.control)]
         return [(name, lane) for name, lane in known if lane.name not in self.found.failed]
 
+    @property
+    def begun(self) -> bool:
+        """Whether every mode that runs has made its first call."""
+        return bool(self.lasts) and all(name in self.lasts for name, _ in self._named())
+
     # ------------------------------------------------------------------------------------ calls
 
     def first_eager(self, row: Batch) -> None:

@@ -165,7 +165,7 @@ class Measurement:
                     done = (epoch + start / len(rows)) / settings.epochs
                     self.progress("both modes from the same start", 0.05 + 0.15 * done)
         except KeyboardInterrupt:
-            if both.lasts:
+            if both.begun:
                 self._judge()
                 self._count()
             raise
