@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -182,6 +184,18 @@ def _restored(kind: type[State], value: Any, name: str | None, trainable: bool, 
     state = kind(value, name=name)
     state.trainable, state._grad = trainable, grad
     return state
+
+
+@contextmanager
+def left_alone(states: Iterable[State]) -> Iterator[None]:
+    """Leave the values and gradients of states after the block as they are now, whatever happens in it."""
+    kept = [(state, state._value.copy(), state._grad) for state in states]
+    try:
+        yield
+    finally:
+        for state, value, gradient in kept:
+            state.hold(value)
+            state._grad = gradient
 
 
 def own(value: Any, dtype: Any = None) -> np.ndarray[Any, Any]:

@@ -16,7 +16,7 @@ import numpy as np
 from eager.tensor import Tensor
 from engine import tree
 from engine.notices import TapegraphWarning
-from engine.state import Parameter, State
+from engine.state import Parameter, State, left_alone
 from tapegraph.mode import mode
 
 Array = np.ndarray[Any, Any]
@@ -159,14 +159,11 @@ def _own(gradient: Array | None) -> Tensor | None:
 @contextmanager
 def as_before(states: Sequence[State]) -> Iterator[None]:
     """Leave states, gradients and the random numbers of Python and NumPy after the block as they are now."""
-    kept = [(state, state._value.copy(), state._grad) for state in states]
     numpys, pythons = np.random.get_state(), random.getstate()
     try:
-        yield
+        with left_alone(states):
+            yield
     finally:
-        for state, value, gradient in kept:
-            state.hold(value)
-            state._grad = gradient
         np.random.set_state(numpys)
         random.setstate(pythons)
 

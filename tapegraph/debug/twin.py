@@ -11,7 +11,7 @@ import numpy as np
 from eager.tensor import Tensor
 from engine import effects, tree
 from engine.record import Record
-from engine.state import State
+from engine.state import State, left_alone
 from graph.mismatch import gap, size
 from tapegraph.function import Function
 from tapegraph.mode import mode
@@ -41,14 +41,11 @@ class Twin:
     @contextmanager
     def restored(self) -> Iterator[None]:
         """Leave states and gradients after the block as they are now."""
-        now = [(s, s._value.copy(), s._grad) for s in self.states]
         kept = [(a, a.copy()) for a in self.version.program.kept.values()]
         try:
-            yield
+            with left_alone(self.states):
+                yield
         finally:
-            for state, value, grad in now:
-                state.hold(value)
-                state._grad = grad
             for array, content in kept:
                 np.copyto(array, content)
 
